@@ -1,0 +1,57 @@
+/** Typed events. A listener that throws, or rejects, harms nobody else: it is a process warning. */
+import type { CacheError } from './errors.ts';
+import type { CacheState, RefreshReport } from './status.ts';
+
+export interface CacheEvents {
+  /** A refresh ended, whatever its outcome. */
+  readonly refresh: RefreshReport;
+  /** A refresh changed what readers see. The keys are not copied: do not keep the arrays. */
+  readonly change: CacheChange;
+  /** A call to the source failed. */
+  readonly error: CacheError;
+  /** A row failed its schema; its last good value, if any, stays. */
+  readonly quarantine: { readonly key: string; readonly message: string };
+  /** `status().state` changed. */
+  readonly state: { readonly from: CacheState; readonly to: CacheState };
+}
+
+export interface CacheChange {
+  readonly generation: number;
+  readonly added: readonly string[];
+  readonly updated: readonly string[];
+  readonly removed: readonly string[];
+}
+
+export type CacheEventName = keyof CacheEvents;
+export type CacheListener<Name extends CacheEventName> = (event: CacheEvents[Name]) => void;
+
+export class Events {
+  readonly #listeners = new Map<CacheEventName, Set<(event: never) => void>>();
+  readonly #cache: string;
+
+  constructor(cache: string) {
+    this.#cache = cache;
+  }
+
+  on<Name extends CacheEventName>(name: Name, listener: CacheListener<Name>): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  emit<Name extends CacheEventName>(name: Name, event: CacheEvents[Name]): void {
+    const warn = (error: unknown): void => {
+      const said = error instanceof Error ? error.message : 'no message';
+      process.emitWarning(`cache "${this.#cache}": a listener of "${name}" threw: ${said}`, 'CacheListenerWarning');
+    };
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+      try {
+        const returned: unknown = (listener as CacheListener<Name>)(event);
+        // An async listener: nobody else would catch what it throws, and the process would end.
+        if (returned instanceof Promise) returned.catch(warn);
+      } catch (error) {
+        warn(error);
+      }
+    }
+  }
+}

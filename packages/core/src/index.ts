@@ -1,0 +1,21 @@
+export type { BreakerState } from './breaker.ts';
+export { type Clock, systemClock } from './clock.ts';
+export { type Derived, memoByIdentity } from './derive.ts';
+export type { Duration } from './duration.ts';
+export { CACHE_ERROR_CODES, CacheError, type CacheErrorCode, type CacheErrorDetails } from './errors.ts';
+export type { CacheChange, CacheEventName, CacheEvents, CacheListener } from './events.ts';
+export type { FetchOptions, WarmReport } from './fetching.ts';
+export type { OptionsWithoutSchema, OptionsWithSchema, TTLCacheOptions } from './options.ts';
+export { type AnyCache, CacheRegistry } from './registry.ts';
+export type { StandardSchema } from './schema.ts';
+export { type RefreshOptions, TTLCacheService } from './service.ts';
+export { Aged, aged, type Entries, type FetchContext, type Snapshot, type Source } from './source.ts';
+export type {
+  CacheState,
+  CacheStats,
+  CacheStatus,
+  Inspection,
+  KeyState,
+  QuarantinedRow,
+  RefreshReport,
+} from './status.ts';

@@ -1,0 +1,135 @@
+/** Asks the source for single keys, and stores the answers that may be stored. Used by loads and by refreshes. */
+
+import type { CacheError } from './errors.ts';
+import type { CacheEvents, Events } from './events.ts';
+import type { Fence } from './fence.ts';
+import type { CheckedRow, RowCheck } from './schema.ts';
+import { Aged, type FetchContext, type Source } from './source.ts';
+import type { Sent, SourceCalls } from './source-calls.ts';
+
+/** The part of the store that a single answer needs. */
+export interface SingleStore<T> {
+  staleValue(key: string): T | undefined;
+  prepare(value: T, held: T | undefined): T;
+  put(key: string, value: T, confirmedAt: number): T;
+  putAbsent(key: string, confirmedAt: number): void;
+  putQuarantined(key: string, problem: string): void;
+}
+
+/** What the source said about one key. */
+export interface KeyAnswer<T> {
+  readonly key: string;
+  readonly sent: Sent;
+  readonly ageMs: number;
+  /** `undefined`: the source has no such key. */
+  readonly row: CheckedRow<T> | undefined;
+}
+
+/** What came of an answer for its key. */
+export type KeyOutcome<T> =
+  | { readonly value: T | undefined; readonly error?: undefined }
+  | { readonly error: CacheError };
+
+export interface KeyCall {
+  readonly reason: string;
+  readonly awaited: boolean;
+  readonly insist?: boolean;
+}
+
+interface KeyReaderOptions<T> {
+  readonly source: Source<unknown>;
+  readonly calls: SourceCalls;
+  readonly fence: Fence;
+  readonly store: SingleStore<T>;
+  readonly rows: RowCheck<T>;
+  readonly events: Events;
+  readonly ttl: number;
+  readonly timeout: number;
+  readonly now: () => number;
+}
+
+export class KeyReader<T> {
+  readonly #options: KeyReaderOptions<T>;
+
+  constructor(options: KeyReaderOptions<T>) {
+    this.#options = options;
+  }
+
+  /** Can the source be asked for single keys at all? */
+  get canRead(): boolean {
+    return this.#options.source.fetchOne !== undefined || this.canReadMany;
+  }
+
+  /** Can it be asked for several in one call? */
+  get canReadMany(): boolean {
+    return this.#options.source.fetchMany !== undefined;
+  }
+
+  /**
+   * One source call for `keys` (one key, or several where the source has `fetchMany`). `apply` gets the answers at
+   * once, while their ticket still counts.
+   */
+  read<A>(keys: readonly string[], call: KeyCall, apply: (answers: KeyAnswer<T>[]) => A): Promise<A> {
+    const { calls, timeout } = this.#options;
+    return calls.run<KeyAnswer<T>[], A>({
+      ...call,
+      timeout,
+      ...(keys.length === 1 ? { key: keys[0]! } : {}),
+      request: (context, sent) => this.#request(keys, context, sent),
+      apply,
+    });
+  }
+
+  /** Stores the answers that may be stored, in one step: listeners hear of it when it is done. */
+  store(answers: readonly KeyAnswer<T>[]): KeyOutcome<T>[] {
+    const bad: CacheEvents['quarantine'][] = [];
+    const outcomes = answers.map((answer) => this.#store(answer, bad));
+    for (const row of bad) this.#options.events.emit('quarantine', row);
+    return outcomes;
+  }
+
+  #store({ key, sent, ageMs, row }: KeyAnswer<T>, bad: CacheEvents['quarantine'][]): KeyOutcome<T> {
+    const { calls, fence, store, ttl, now } = this.#options;
+    const confirmedAt = sent.at - ageMs;
+    const admitted = fence.admits(key, sent.ticket);
+    if (row === undefined) {
+      if (admitted) {
+        fence.stored(key, sent.ticket);
+        store.putAbsent(key, confirmedAt);
+      }
+      return { value: undefined };
+    }
+    if (row.problem !== undefined) {
+      if (admitted) {
+        fence.stored(key, sent.ticket);
+        store.putQuarantined(key, row.problem);
+        bad.push({ key, message: row.problem });
+      }
+      return { error: calls.error('source-failed', `the row failed its schema: ${row.problem}`, { key }) };
+    }
+    // An answer slower than the ttl is stale on arrival: its caller gets it, the store does not. If it is equal to what
+    // is held, the caller gets that: identity is version, on every path.
+    if (!admitted || now() - confirmedAt > ttl) return { value: store.prepare(row.value, store.staleValue(key)) };
+    fence.stored(key, sent.ticket);
+    return { value: store.put(key, row.value, confirmedAt) };
+  }
+
+  async #request(keys: readonly string[], context: FetchContext, sent: Sent): Promise<KeyAnswer<T>[]> {
+    const { source } = this.#options;
+    if (keys.length === 1 && source.fetchOne !== undefined) {
+      return [await this.#answer(keys[0]!, await source.fetchOne(keys[0]!, context), sent)];
+    }
+    const found = await source.fetchMany!(keys, context);
+    if (typeof found?.get !== 'function') {
+      const problem = new TypeError(`expected fetchMany to answer a Map, got ${typeof found}`);
+      throw Object.assign(problem, { reachable: true });
+    }
+    return Promise.all(keys.map((key) => this.#answer(key, found.get(key), sent)));
+  }
+
+  async #answer(key: string, answer: unknown, sent: Sent): Promise<KeyAnswer<T>> {
+    const ageMs = answer instanceof Aged ? answer.ageMs : 0;
+    const value: unknown = answer instanceof Aged ? answer.value : answer;
+    return { key, sent, ageMs, row: value === undefined ? undefined : await this.#options.rows.check(value) };
+  }
+}

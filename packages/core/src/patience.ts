@@ -1,0 +1,35 @@
+/** How long a caller waits for what is under way anyway. */
+import type { Clock } from './clock.ts';
+
+export interface Limits {
+  readonly signal?: AbortSignal | undefined;
+  /** Infinity: none. */
+  readonly timeout: number;
+  /** What the wait ends with when the time is over. */
+  readonly onTimeout: () => Error;
+  readonly onAbort: (reason: unknown) => Error;
+}
+
+/** Waits for `promise` within the limits of one caller. The promise itself goes on. */
+export function waitWithin<T>(promise: Promise<T>, clock: Clock, limits: Limits): Promise<T> {
+  const { signal, timeout, onTimeout, onAbort } = limits;
+  if (signal === undefined && timeout === Number.POSITIVE_INFINITY) return promise;
+  if (signal?.aborted) return Promise.reject(onAbort(signal.reason));
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => end(() => reject(onAbort(signal!.reason)));
+    const cancelTimer =
+      timeout === Number.POSITIVE_INFINITY
+        ? undefined
+        : clock.setTimer(() => end(() => reject(onTimeout())), timeout, true);
+    const end = (settle: () => void): void => {
+      cancelTimer?.();
+      signal?.removeEventListener('abort', aborted);
+      settle();
+    };
+    signal?.addEventListener('abort', aborted, { once: true });
+    promise.then(
+      (value) => end(() => resolve(value)),
+      (error: unknown) => end(() => reject(error as Error)),
+    );
+  });
+}

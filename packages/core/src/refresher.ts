@@ -1,0 +1,160 @@
+/**
+ * When to refresh: on a timer, at a nudge, on demand, after a failure. Sees rounds only as something that gives a
+ * report. Any number of refreshes and nudges is at most one running and one waiting:
+ *
+ *     refresh ──▶ running ───────────▶ report
+ *     refresh ──▶   waiting ─────┐  └▶ running ──▶ report
+ *     nudge   ──▶   (joins it) ──┘
+ *
+ * The waiting one starts after everybody who waits for it has asked, so its request was sent after that.
+ */
+import { fullJitter } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { RoundRequest } from './rounds.ts';
+import type { RefreshReport } from './status.ts';
+
+interface RefresherOptions {
+  readonly clock: Clock;
+  /** Between two refreshes, at most; `undefined`: no timer. */
+  readonly interval: number | undefined;
+  readonly runRound: (request: RoundRequest) => Promise<RefreshReport>;
+  readonly isWhole: (request: RoundRequest) => boolean;
+  /** Milliseconds before which the breaker lets nobody through. */
+  readonly breakerRetryInMs: () => number;
+}
+
+interface Running {
+  readonly whole: boolean;
+  readonly report: Promise<RefreshReport>;
+}
+
+interface Waiting {
+  request: Omit<RoundRequest, 'keys'>;
+  /** A set, so that a flood of nudges costs what its different keys cost. */
+  readonly keys: Set<string>;
+  readonly report: Promise<RefreshReport>;
+}
+
+/** A refresh comes at 80 to 100 % of its interval, so that instances do not stay in step. */
+const JITTER_SHARE = 0.2;
+
+export class Refresher {
+  readonly #options: RefresherOptions;
+  #active = false;
+  #running: Running | undefined;
+  #waiting: Waiting | undefined;
+  #failures = 0;
+  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+
+  constructor(options: RefresherOptions) {
+    this.#options = options;
+  }
+
+  /** Is it seen to, by a timer, that what is held stays true? */
+  get keepsTrue(): boolean {
+    return this.#active && this.#options.interval !== undefined;
+  }
+
+  get nextInMs(): number | undefined {
+    return this.#timer && Math.max(0, this.#timer.at - this.#options.clock.now());
+  }
+
+  /** The refresh of everything that is under way. */
+  get wholeUnderWay(): Promise<RefreshReport> | undefined {
+    return this.#running?.whole ? this.#running.report : undefined;
+  }
+
+  /** `now`: the caller sees to the first refresh. */
+  start(first: 'now' | 'later'): void {
+    this.#active = true;
+    this.#failures = 0;
+    if (first === 'later') this.#planNext();
+  }
+
+  stop(): void {
+    this.#active = false;
+    this.#cancelTimer();
+  }
+
+  /** Refreshes soon, if it is this refresher's business at all. */
+  nudge(reason: string, keys?: readonly string[]): void {
+    if (!this.#active) return;
+    void this.refresh({ reason, whole: keys === undefined, keys: keys ?? [], awaited: false, insist: false });
+  }
+
+  /** The source is back: what failed is tried again, unless that is just what happens. */
+  recovered(): void {
+    if (this.#failures > 0 && this.wholeUnderWay === undefined) this.nudge('recovered');
+  }
+
+  /** A refresh whose requests are sent after this call. */
+  refresh(request: RoundRequest): Promise<RefreshReport> {
+    if (this.#running === undefined) return this.#run(request);
+    if (this.#waiting === undefined) {
+      const report = this.#running.report.then(() => {
+        const { request: merged, keys } = this.#waiting!;
+        this.#waiting = undefined;
+        return this.#run({ ...merged, keys: [...keys] });
+      });
+      this.#waiting = { request, keys: new Set(request.keys), report };
+    } else {
+      this.#waiting.request = merge(this.#waiting.request, request);
+      for (const key of request.keys) this.#waiting.keys.add(key);
+    }
+    return this.#waiting.report;
+  }
+
+  async #run(request: RoundRequest): Promise<RefreshReport> {
+    const whole = this.#options.isWhole(request);
+    this.#running = { whole, report: this.#options.runRound(request) };
+    const report = await this.#running.report;
+    this.#running = undefined;
+    this.#planAfter(report, whole);
+    return report;
+  }
+
+  #planAfter({ outcome }: RefreshReport, whole: boolean): void {
+    const { clock, interval, breakerRetryInMs } = this.#options;
+    if (!this.#active || interval === undefined || outcome === 'stopped') return;
+    if (outcome === 'failed') {
+      const delay = Math.max(fullJitter(this.#failures, clock.random()), breakerRetryInMs());
+      this.#failures += 1;
+      this.#plan(delay);
+      return;
+    }
+    // A round over some keys confirms nothing of the others: their refresh comes when it was due.
+    if (!whole && this.#timer !== undefined) return;
+    this.#failures = 0;
+    this.#planNext();
+  }
+
+  #planNext(): void {
+    const { clock, interval } = this.#options;
+    if (interval !== undefined) this.#plan(interval * (1 - JITTER_SHARE * clock.random()));
+  }
+
+  #plan(delay: number): void {
+    this.#cancelTimer();
+    const { clock } = this.#options;
+    const run = (): void => {
+      this.#timer = undefined;
+      this.nudge('interval');
+    };
+    this.#timer = { at: clock.now() + delay, cancel: clock.setTimer(run, delay) };
+  }
+
+  #cancelTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}
+
+/** One request that does for both, but for their keys. */
+function merge(a: Waiting['request'], b: Waiting['request']): Waiting['request'] {
+  return {
+    reason: a.reason,
+    whole: a.whole || b.whole,
+    awaited: a.awaited || b.awaited,
+    insist: a.insist || b.insist,
+  };
+}

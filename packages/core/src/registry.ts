@@ -1,0 +1,54 @@
+/** Several caches that start and stop together. */
+
+import type { TTLCacheService } from './service.ts';
+import type { CacheStats } from './status.ts';
+
+/** What a registry holds: a cache of any kind. */
+export type AnyCache = TTLCacheService<unknown>;
+
+export class CacheRegistry implements Iterable<AnyCache> {
+  readonly #caches = new Map<string, AnyCache>();
+
+  /**
+   * Adds a cache under its name and returns it.
+   * @throws TypeError where the name is taken.
+   */
+  register<T>(cache: TTLCacheService<T>): TTLCacheService<T> {
+    if (this.#caches.has(cache.name)) {
+      throw new TypeError(`CacheRegistry: expected every cache to have a name of its own, got "${cache.name}" twice`);
+    }
+    this.#caches.set(cache.name, cache as AnyCache);
+    return cache;
+  }
+
+  /** The cache of this name. */
+  get(name: string): AnyCache | undefined {
+    return this.#caches.get(name);
+  }
+
+  /**
+   * Starts all caches at once and waits for their first attempts.
+   * @throws the first failure of a cache with `onStartFailure: 'throw'`, when all attempts have ended.
+   */
+  async startAll(): Promise<void> {
+    await all([...this].map((cache) => cache.start()));
+  }
+
+  /** Stops all caches. */
+  async stopAll(): Promise<void> {
+    await all([...this].map((cache) => cache.stop()));
+  }
+
+  /** The statistics of each cache, by name. */
+  stats(): Record<string, CacheStats> {
+    return Object.fromEntries([...this].map((cache) => [cache.name, cache.stats()]));
+  }
+
+  [Symbol.iterator](): Iterator<AnyCache> {
+    return this.#caches.values();
+  }
+}
+
+async function all(work: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
+}

@@ -1,0 +1,310 @@
+/** The cache: the face that its parts have in common, and their life from start to stop. */
+import type { Counters } from './counters.ts';
+import { type Derived, deriveFrom } from './derive.ts';
+import type { CacheEventName, CacheListener } from './events.ts';
+import { assertKeys, type FetchOptions, type WarmReport } from './fetching.ts';
+import { type OptionsWithSchema, type ResolvedOptions, resolveOptions, type TTLCacheOptions } from './options.ts';
+import { assemble, type Parts } from './parts.ts';
+import type { CacheState, CacheStats, CacheStatus, Inspection, RefreshReport } from './status.ts';
+import type { Store } from './store.ts';
+
+export interface RefreshOptions {
+  /** Read everything again. @default false */
+  readonly full?: boolean;
+  /** Read only these keys again. */
+  readonly keys?: readonly string[];
+}
+
+const QUARANTINE_SHOWN = 100;
+
+/**
+ * A live copy of what a source holds: loaded at start, checked against the source all the time, served through
+ * outages. `get` never waits; `fetch` waits only for what is not in memory.
+ *
+ * ```ts
+ * const tools = new TTLCacheService<Tool[]>({ name: 'tools', source: { fetchAll, fetchOne } });
+ * await tools.start();
+ * await tools.fetch('agent-1');
+ * ```
+ */
+export class TTLCacheService<T> {
+  /** The name given in the options. */
+  readonly name: string;
+  readonly #options: ResolvedOptions<T>;
+  readonly #parts: Parts<T>;
+  // Kept here too: one step less on the hit path.
+  readonly #store: Store<T>;
+  readonly #counters: Counters;
+  #lifecycle: 'idle' | 'starting' | 'started' | 'stopped' = 'idle';
+  #starting: Promise<void> = Promise.resolve();
+  /** Which start this is: what an earlier one still has under way is no longer its business. */
+  #session = 0;
+  #unsubscribe: (() => void) | undefined;
+  #outage = false;
+  #state: CacheState = 'idle';
+  #lastRefresh: RefreshReport | undefined;
+
+  // Of its own, so that T is what the schema gives, whatever the source's rows are.
+  constructor(options: OptionsWithSchema<T>);
+  /** @throws TypeError where an option is wrong or unknown: which one, what was expected, what came. */
+  constructor(options: TTLCacheOptions<T>);
+  constructor(options: TTLCacheOptions<T>) {
+    this.#options = resolveOptions(options);
+    this.name = this.#options.name;
+    this.#parts = assemble<T>(this.#options, {
+      onOutage: (outage) => this.#noteOutage(outage),
+      onBaseAged: () => this.#updateState(),
+      onRound: (report) => this.#noteRound(report),
+      isStopped: () => this.#lifecycle === 'stopped',
+    });
+    this.#store = this.#parts.store;
+    this.#counters = this.#parts.counters;
+  }
+
+  /**
+   * Loads everything and keeps it true from now on; a source without `fetchAll` has nothing to load. Resolves when the
+   * first attempt has ended, whatever its outcome, or when stopped meanwhile.
+   * @throws CacheError with `onStartFailure: 'throw'`, if the first load failed; the cache is stopped then.
+   */
+  start(): Promise<void> {
+    if (this.#lifecycle === 'idle' || this.#lifecycle === 'stopped') this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  /**
+   * Stops serving: `get` answers undefined, `fetch` throws `stopped`, calls under way are aborted, what was held is
+   * dropped. Safe at any time; `start()` works again.
+   */
+  async stop(): Promise<void> {
+    this.#session += 1;
+    this.#lifecycle = 'stopped';
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+    this.#parts.refresher.stop();
+    this.#parts.calls.stop();
+    this.#parts.loader.forgetAll();
+    this.#parts.fence.invalidateAll();
+    this.#store.forgetAll();
+    this.#updateState();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** What is in memory, fresh or stale; `undefined`: not in memory. Never waits, never throws. */
+  get(key: string): T | undefined {
+    const value = this.#store.live.get(key);
+    if (value === undefined) {
+      this.#counters.misses += 1;
+      return undefined;
+    }
+    this.#counters.hits += 1;
+    if (!this.#store.allFresh && this.#store.isStale(key)) this.#counters.staleHits += 1;
+    return value;
+  }
+
+  /** `get` for several keys, aligned with them. */
+  getMany(keys: readonly string[]): (T | undefined)[] {
+    return keys.map((key) => this.get(key));
+  }
+
+  /**
+   * The value if it is fresh in memory, else the source's answer; `undefined`: the source has none. A stale value is
+   * served where no newer one can be had, at the latest after `softTimeout`.
+   * @throws CacheError where nobody can say.
+   */
+  fetch(key: string, options?: FetchOptions): Promise<T | undefined> {
+    return this.#parts.fetching.fetch(key, options);
+  }
+
+  /**
+   * `fetch` for several keys: what exists, in the order of the keys. One source call where the source has `fetchMany`.
+   * @throws CacheError if one key can neither be answered nor served stale; `partial` holds what could be.
+   */
+  fetchMany(keys: Iterable<string>, options?: FetchOptions): Promise<ReadonlyMap<string, T>> {
+    return this.#parts.fetching.fetchMany(keys, options);
+  }
+
+  /** `fetchMany` that only counts, and does not throw for the source's failure. */
+  warm(keys: Iterable<string>): Promise<WarmReport> {
+    return this.#parts.fetching.warm(keys);
+  }
+
+  /** Is there a value in memory? Does not count as a read. */
+  has(key: string): boolean {
+    return this.#store.live.has(key);
+  }
+
+  /** The number of values in memory. */
+  get size(): number {
+    return this.#store.live.size;
+  }
+
+  /** The keys in memory. */
+  keys(): IterableIterator<string> {
+    return this.#store.live.keys();
+  }
+
+  /** Keys and values in memory. */
+  entries(): IterableIterator<[string, T]> {
+    return this.#store.live.entries();
+  }
+
+  /** What is known of a key. Does not count as a read. */
+  inspect(key: string): Inspection<T> {
+    const now = this.#options.clock.now();
+    const { generation, live, quarantine } = this.#store;
+    const problem = quarantine.get(key);
+    const rest = { generation, ...(problem === undefined ? {} : { quarantined: problem }) };
+    const value = live.get(key);
+    const ageMs = this.#store.ageOf(key, now);
+    if (value !== undefined && ageMs !== undefined) {
+      return { state: ageMs <= this.#options.ttl ? 'fresh' : 'stale', value, ageMs, ...rest };
+    }
+    const absentFor = this.#parts.fetching.absentFor(key, now);
+    return absentFor === undefined ? { state: 'unknown', ...rest } : { state: 'absent', ageMs: absentFor, ...rest };
+  }
+
+  /**
+   * Forgets a key, or several: they are unknown until the source is asked again. No read that starts after this
+   * resolved returns a value that was requested before it was called.
+   * @throws TypeError where a key is no string; `undefined` is never "all".
+   */
+  async invalidate(keyOrKeys: string | readonly string[]): Promise<void> {
+    const keys = assertKeys(Array.isArray(keyOrKeys) ? keyOrKeys : [keyOrKeys]);
+    for (const key of keys) {
+      this.#parts.fence.invalidate(key);
+      this.#parts.loader.forget(key);
+      this.#store.forget(key);
+    }
+    this.#counters.invalidations += keys.length;
+    if (keys.length > 0 && this.#options.source.fetchAll !== undefined) this.#parts.refresher.nudge('invalidate', keys);
+  }
+
+  /** Forgets everything. */
+  async invalidateAll(): Promise<void> {
+    this.#parts.fence.invalidateAll();
+    this.#parts.loader.forgetAll();
+    this.#store.forgetAll();
+    this.#counters.invalidations += 1;
+    if (this.#options.source.fetchAll !== undefined) this.#parts.refresher.nudge('invalidate');
+    this.#updateState();
+  }
+
+  /**
+   * Checks against the source now. A source that can only be asked for single keys is asked for what is held. Never
+   * throws for the source's failure: the report says it.
+   */
+  async refresh({ full = false, keys }: RefreshOptions = {}): Promise<RefreshReport> {
+    const whole = full || keys === undefined;
+    const checked = keys === undefined ? [] : assertKeys(keys);
+    return this.#parts.refresher.refresh({ reason: 'manual', whole, keys: checked, awaited: true, insist: true });
+  }
+
+  /** A view in which each value is replaced by what `compute` makes of it: once per value, dropped with it. */
+  derive<D>(compute: (value: T) => D): Derived<D> {
+    return deriveFrom(
+      (key) => this.get(key),
+      () => this.#store.live,
+      compute,
+    );
+  }
+
+  /** Calls `listener` at each event of this name. Returns a function that ends it. */
+  on<Name extends CacheEventName>(name: Name, listener: CacheListener<Name>): () => void {
+    return this.#parts.events.on(name, listener);
+  }
+
+  /** Counters and sizes, as of now. */
+  stats(): CacheStats {
+    const { live, negatives, quarantine } = this.#store;
+    return { ...this.#counters, entries: live.size, negatives, quarantined: quarantine.size };
+  }
+
+  /** How the cache is doing, as of now. */
+  status(): CacheStatus {
+    const { source, clock } = this.#options;
+    const { baseConfirmedAt, generation, live, quarantine } = this.#store;
+    const now = clock.now();
+    const nextRefreshInMs = this.#parts.refresher.nextInMs;
+    return {
+      name: this.name,
+      state: this.#state,
+      ageMs: baseConfirmedAt === undefined ? undefined : now - baseConfirmedAt,
+      generation,
+      size: live.size,
+      breaker: this.#parts.breaker.state,
+      quarantine: [...quarantine]
+        .slice(0, QUARANTINE_SHOWN)
+        .map(([key, message]) => ({ key, message, ageMs: this.#store.ageOf(key, now) })),
+      ...(this.#lastRefresh && { lastRefresh: this.#lastRefresh }),
+      ...(nextRefreshInMs !== undefined && { nextRefreshInMs }),
+      ...(source.status && { source: source.status() }),
+    };
+  }
+
+  async #start(): Promise<void> {
+    const session = ++this.#session;
+    this.#lifecycle = 'starting';
+    // What went wrong in an earlier life says nothing of this one.
+    this.#outage = false;
+    this.#lastRefresh = undefined;
+    this.#parts.calls.start();
+    this.#unsubscribe = this.#parts.breaker.subscribe((state) => this.#noteBreaker(state === 'closed'));
+    const loads = this.#options.source.fetchAll !== undefined;
+    this.#parts.refresher.start(loads ? 'now' : 'later');
+    this.#updateState();
+    const report = loads
+      ? await this.#parts.refresher.refresh({ reason: 'start', whole: true, keys: [], awaited: true, insist: false })
+      : await undefined;
+    // Stopped meanwhile, and perhaps started again: that is another start's business.
+    if (session !== this.#session) return;
+    if (report?.error !== undefined && this.#options.onStartFailure === 'throw') {
+      await this.stop();
+      throw report.error;
+    }
+    this.#lifecycle = 'started';
+    this.#updateState();
+  }
+
+  #noteRound(report: RefreshReport): void {
+    if (report.outcome === 'failed') this.#counters.refreshFailures += 1;
+    else if (report.outcome !== 'stopped') this.#counters.refreshes += 1;
+    this.#lastRefresh = report;
+    this.#parts.events.emit('refresh', report);
+    this.#updateState();
+  }
+
+  #noteOutage(outage: boolean): void {
+    if (outage === this.#outage) return;
+    this.#outage = outage;
+    this.#updateState();
+  }
+
+  #noteBreaker(closed: boolean): void {
+    if (closed) {
+      this.#outage = false;
+      this.#parts.refresher.recovered();
+    }
+    this.#updateState();
+  }
+
+  #updateState(): void {
+    const failing = this.#outage || this.#parts.breaker.state !== 'closed';
+    this.#store.servesStale = failing || this.#parts.refresher.keepsTrue;
+    const from = this.#state;
+    const to = this.#stateNow(failing);
+    if (from === to) return;
+    this.#state = to;
+    this.#parts.events.emit('state', { from, to });
+  }
+
+  #stateNow(failing: boolean): CacheState {
+    if (this.#lifecycle !== 'started') return this.#lifecycle;
+    const aged = this.#options.source.fetchAll !== undefined && this.#store.basePhase !== 'fresh';
+    // Without a timer there may never be another refresh to take it back.
+    const refreshFails = this.#lastRefresh?.outcome === 'failed' && this.#parts.refresher.keepsTrue;
+    return failing || aged || refreshFails ? 'degraded' : 'live';
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The contract of a source: where the truth lives. Optional methods are abilities; a source has at least one of
+ * `fetchAll` and `fetchOne`/`fetchMany`. A policy (shared through Redis, saved on disk, ...) is a source around a
+ * source.
+ */
+
+/** What every call to a source is told. */
+export interface FetchContext {
+  /** Aborted at the deadline of the call and when the cache stops. After that the answer is thrown away. */
+  readonly signal: AbortSignal;
+  /** Why the call is made: `fetch`, `warm`, `start`, `interval`, `manual`, `invalidate`, ... For logs and metrics. */
+  readonly reason: string;
+}
+
+/** What `fetchAll` answers: every key, as of one moment. */
+export type Entries<T> = Iterable<readonly [string, T]> | AsyncIterable<readonly [string, T]>;
+
+/** Entries with an age: for a source that hands on what somebody else requested a while ago. */
+export interface Snapshot<T> {
+  readonly entries: Entries<T>;
+  /** How long ago the truth was requested, in milliseconds. Default 0: just now. */
+  readonly ageMs?: number | undefined;
+}
+
+/**
+ * Where the truth lives.
+ *
+ * A method that throws has failed and changes nothing. If the error has `reachable: true`, the source did answer and
+ * the request was at fault (a missing column, a refused permission): that says nothing about an outage, so it does
+ * not count towards the breaker.
+ *
+ * A row that was handed over belongs to the cache: it is frozen (see the option `freeze`), and the same object handed
+ * over again means "unchanged". State that equality cannot see (private fields of a class) must not carry a change.
+ */
+export interface Source<T> {
+  /** Every key, as of one moment. May stream. */
+  fetchAll?(context: FetchContext): Promise<Entries<T> | Snapshot<T>>;
+  /** One key; `undefined`: the source has none. */
+  fetchOne?(key: string, context: FetchContext): Promise<T | Aged<T> | undefined>;
+  /** Several keys in one call; what is not in the answer does not exist. */
+  fetchMany?(keys: readonly string[], context: FetchContext): Promise<ReadonlyMap<string, T | Aged<T>>>;
+  /** Sources with the same `breakerKey` (say, of one database) share one breaker. Default: the source itself. */
+  readonly breakerKey?: unknown;
+  /** What the source has to say about itself; shown as `status().source`. */
+  status?(): Record<string, unknown>;
+}
+
+/** A value with an age; made by `aged`. */
+export class Aged<T> {
+  readonly value: T;
+  readonly ageMs: number;
+  constructor(value: T, ageMs: number) {
+    if (typeof ageMs !== 'number' || !(ageMs >= 0)) {
+      throw new TypeError(`aged: expected ageMs to be a number of milliseconds >= 0, got ${String(ageMs)}`);
+    }
+    this.value = value;
+    this.ageMs = ageMs;
+  }
+}
+
+/**
+ * An answer that was true `ageMs` milliseconds ago: lets a source hand on what it holds itself without making it look
+ * younger than it is.
+ */
+export function aged<T>(value: T, ageMs: number): Aged<T> {
+  return new Aged(value, ageMs);
+}

@@ -1,0 +1,231 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { CacheEventName } from '../src/index.ts';
+import { settle } from '../testing/index.ts';
+import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
+import { load, setUp, WITH_SNAPSHOT } from './support/set-up.ts';
+
+expectNoUnhandledRejections();
+
+const NAMES: readonly CacheEventName[] = ['refresh', 'change', 'error', 'quarantine', 'state'];
+const schema = {
+  '~standard': {
+    version: 1 as const,
+    vendor: 'test',
+    validate: (value: unknown) => (value === 'bad' ? { issues: [{ message: 'bad' }] } : { value: value as string }),
+  },
+};
+
+/** A life in which everything happens that is announced. */
+async function live(set: ReturnType<typeof setUp<string>>): Promise<void> {
+  const { source, cache } = set;
+  await load(set);
+  source.rows.set('a', 'new').set('b', 'bad');
+  await cache.refresh();
+  source.behave('fail');
+  await cache.refresh();
+  await cache.stop();
+}
+
+describe('a listener', () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => void warnings.push(warning);
+  afterEach(() => {
+    process.off('warning', note);
+    warnings.length = 0;
+  });
+
+  test('that throws, or rejects, harms nobody: neither the cache nor the other listeners', async () => {
+    process.on('warning', note);
+    const set = setUp<string>({
+      rows: [
+        ['a', 'a'],
+        ['b', 'b'],
+      ],
+      schema,
+    });
+    const heard = new Set<string>();
+    for (const name of NAMES) {
+      set.cache.on(name, () => {
+        throw new Error('the listener is broken');
+      });
+      set.cache.on(name, async () => {
+        throw new Error('the async listener is broken');
+      });
+      set.cache.on(name, () => {
+        throw undefined;
+      });
+      set.cache.on(name, () => heard.add(name));
+    }
+    await live(set);
+    await settle();
+    expect([...heard].toSorted()).toEqual(NAMES.toSorted());
+    expect(set.cache.status().state).toBe('stopped');
+    const told = new Set(warnings.map(({ name, message }) => `${name}: ${message}`));
+    for (const name of NAMES) {
+      expect(told).toContain(
+        `CacheListenerWarning: cache "test": a listener of "${name}" threw: the listener is broken`,
+      );
+      expect(told).toContain(
+        `CacheListenerWarning: cache "test": a listener of "${name}" threw: the async listener is broken`,
+      );
+    }
+  });
+
+  test('hears until it is taken off, also in the middle of an event', async () => {
+    const { cache } = setUp({ rows: [['a', 'a']] });
+    const heard: string[] = [];
+    const off = cache.on('refresh', () => {
+      heard.push('first');
+      offSecond();
+    });
+    const offSecond = cache.on('refresh', () => heard.push('second'));
+    await cache.refresh();
+    off();
+    off();
+    await cache.refresh();
+    expect(heard).toEqual(['first', 'second']);
+  });
+
+  test('may ask the cache for more: a refresh in a listener is one that waits', async () => {
+    const { cache, source } = setUp<string>({ rows: [['a', 'v1']] });
+    let once = true;
+    let second: Promise<unknown> | undefined;
+    cache.on('change', () => {
+      if (!once) return;
+      once = false;
+      source.rows.set('a', 'v2');
+      void cache.invalidate('a');
+      second = cache.refresh();
+    });
+    await cache.refresh();
+    expect(cache.get('a')).toBeUndefined();
+    await second;
+    expect(cache.get('a')).toBe('v2');
+    expect(source.count()).toBe(2);
+  });
+});
+
+describe('change', () => {
+  test.each(WITH_SNAPSHOT)(
+    'says what a refresh changed, all of it, and comes when it can be read ($shape)',
+    async ({ methods }) => {
+      const set = setUp<string>({ methods, rows: [...'abc'].map((key) => [key, key] as const) });
+      const { cache, source } = set;
+      const changes: unknown[] = [];
+      cache.on('change', (change) => changes.push({ ...change, sees: cache.get('a') }));
+      await load(set);
+      source.rows.set('a', 'new').set('d', 'd');
+      source.rows.delete('b');
+      await cache.refresh();
+      await cache.refresh();
+      source.rows.set('a', 'newer');
+      await cache.refresh({ keys: ['a'] });
+      expect(changes).toEqual([
+        { generation: 1, added: ['a', 'b', 'c'], updated: [], removed: [], sees: 'a' },
+        { generation: 2, added: ['d'], updated: ['a'], removed: ['b'], sees: 'new' },
+        { generation: 3, added: [], updated: ['a'], removed: [], sees: 'newer' },
+      ]);
+      await cache.stop();
+    },
+  );
+
+  test('names no key that was invalidated or fetched later than the snapshot', async () => {
+    const set = setUp<string>({
+      methods: ['fetchAll', 'fetchOne'],
+      rows: [...'abcd'].map((key) => [key, key] as const),
+    });
+    const { cache, source, calls } = set;
+    await load(set);
+    const changes: unknown[] = [];
+    cache.on('change', (change) => changes.push(change));
+    for (const key of 'abd') source.rows.set(key, 'new');
+    source.rows.delete('c');
+    source.behave((_, method) => (method === 'fetchAll' ? 'hold' : 'answer'));
+    const refresh = cache.refresh();
+    await cache.fetch('a', { fresh: true });
+    await cache.fetch('c', { fresh: true });
+    source.rows.set('b', 'newer');
+    await cache.fetch('b', { fresh: true });
+    calls[1]!.answer();
+    expect(await refresh).toMatchObject({ updated: 1, removed: 0, sampleKeys: ['d'] });
+    expect(changes).toEqual([{ generation: 2, added: [], updated: ['d'], removed: [] }]);
+    await cache.stop();
+  });
+
+  test('names a key that was removed, even if another came and went while the snapshot was read', async () => {
+    const set = setUp<string>({
+      methods: ['fetchAll', 'fetchOne'],
+      rows: [...'abc'].map((key) => [key, key] as const),
+    });
+    const { cache, source, calls } = set;
+    await load(set);
+    source.behave('hold');
+    const single = cache.fetch('a', { fresh: true });
+    source.rows.delete('c');
+    source.behave('pause');
+    const refresh = cache.refresh();
+    await settle();
+    // For a moment a did not exist.
+    calls[1]!.answer(new Map());
+    await single;
+    calls[2]!.answer();
+    expect(await refresh).toMatchObject({ removed: 1, sampleKeys: ['c'] });
+    expect([...cache.keys()].toSorted()).toEqual(['a', 'b']);
+    await cache.stop();
+  });
+});
+
+test('state tells each change once, with where it came from', async () => {
+  const set = setUp<string>({ rows: [['a', 'a']] });
+  const { cache, source, clock } = set;
+  const states: string[] = [];
+  cache.on('state', ({ from, to }) => states.push(`${from} > ${to}`));
+  await load(set);
+  source.behave('fail');
+  await clock.advance('10m');
+  source.behave('answer');
+  await clock.advance('1m');
+  await cache.invalidateAll();
+  await settle();
+  await cache.stop();
+  expect(states).toEqual([
+    'idle > starting',
+    'starting > live',
+    'live > degraded',
+    'degraded > live',
+    'live > degraded',
+    'degraded > live',
+    'live > stopped',
+  ]);
+});
+
+test('state tells of a set that ages, without a read and without a refresh', async () => {
+  const set = setUp<string>({ rows: [['a', 'a']], ttl: '5m', refreshTimeout: '1h' });
+  const states: string[] = [];
+  await load(set);
+  set.cache.on('state', ({ to }) => states.push(to));
+  set.source.behave('hang');
+  await set.clock.advance('5m');
+  expect(states).toEqual([]);
+  await set.clock.advance(1);
+  expect(states).toEqual(['degraded']);
+  await set.cache.stop();
+});
+
+test('error tells of each call to the source that failed, and of nothing else', async () => {
+  const { cache, source } = setUp<string>({ rows: [['a', 'bad']], schema });
+  const errors: unknown[] = [];
+  cache.on('error', ({ code }) => errors.push(code));
+  await cache.fetch('a').catch(() => undefined);
+  await cache.fetch('b');
+  source.behave('fail');
+  await cache.fetch('c').catch(() => undefined);
+  source.behave('half');
+  await cache.refresh();
+  source.behave('fail');
+  await cache.refresh();
+  await cache.refresh({ keys: ['a'] });
+  await cache.fetch('d').catch(() => undefined);
+  // The last one met an open breaker: the source was not called.
+  expect(errors).toEqual(['source-failed', 'invalid-snapshot', 'source-failed', 'source-failed']);
+});

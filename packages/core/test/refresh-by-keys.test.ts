@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest';
+import { settle } from '../testing/index.ts';
+import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
+import { load, ON_DEMAND, setUp, WITH_KEYS } from './support/set-up.ts';
+
+expectNoUnhandledRejections();
+
+const rowsOf = (text: string): (readonly [string, string])[] => [...text].map((key) => [key, key]);
+
+describe.each(ON_DEMAND)('a refresh of what is held, with $shape', ({ methods }) => {
+  test('reads it again, that which has expired included, and nothing else', async () => {
+    const set = setUp<string>({ methods, rows: rowsOf('abc'), ttl: '1m' });
+    const { source, cache, clock, calls } = set;
+    await cache.fetch('a');
+    await clock.advance('2m');
+    await cache.fetch('b');
+    for (const key of 'abc') source.rows.set(key, 'new');
+    const before = calls.length;
+    expect(await cache.refresh()).toMatchObject({
+      kind: 'delta',
+      outcome: 'published',
+      added: 1,
+      updated: 1,
+      generation: 1,
+    });
+    expect(
+      calls
+        .slice(before)
+        .flatMap(({ keys }) => keys)
+        .toSorted(),
+    ).toEqual(['a', 'b']);
+    expect(cache.getMany(['a', 'b', 'c'])).toEqual(['new', 'new', undefined]);
+    await cache.stop();
+  });
+
+  test('comes by a timer if there is an interval, and by none if there is not', async () => {
+    for (const refreshInterval of ['1m', undefined] as const) {
+      const set = setUp<string>({ methods, rows: rowsOf('a'), ...(refreshInterval && { refreshInterval }) });
+      await load(set);
+      set.source.rows.set('a', 'new');
+      await set.clock.advance('1m');
+      expect(set.cache.get('a')).toBe(refreshInterval ? 'new' : 'a');
+      expect(set.cache.status().nextRefreshInMs === undefined).toBe(refreshInterval === undefined);
+      await set.cache.stop();
+    }
+  });
+
+  test('that failed leaves no degraded state behind once the source is back', async () => {
+    const set = setUp<string>({ methods, rows: rowsOf('a') });
+    await load(set);
+    set.source.behave('fail');
+    await set.cache.refresh();
+    expect(set.cache.status().state).toBe('degraded');
+    set.source.behave('answer');
+    await set.cache.fetch('a', { fresh: true });
+    expect(set.cache.status().state).toBe('live');
+    await set.cache.stop();
+  });
+
+  test('takes a thousand keys a call, or sixteen calls at a time, the first alone', async () => {
+    const keys = Array.from({ length: 2_500 }, (_, index) => `${index}`);
+    const set = setUp<string>({ methods, rows: keys.map((key) => [key, key]) });
+    const { source, cache, calls } = set;
+    await load(set);
+    const before = calls.length;
+    source.behave('hold');
+    const refreshed = cache.refresh({ keys });
+    const sizes: number[] = [];
+    for (let answered = before; answered < calls.length; await settle()) {
+      sizes.push(calls.length - answered);
+      for (; answered < calls.length; answered += 1) calls[answered]!.answer();
+      await settle();
+    }
+    expect(await refreshed).toMatchObject({ unchanged: 2_500 });
+    if (methods.includes('fetchMany')) {
+      expect(calls.slice(before).map(({ keys }) => keys.length)).toEqual([1_000, 1_000, 500]);
+      expect(sizes).toEqual([1, 1, 1]);
+    } else {
+      expect(sizes.slice(0, 3)).toEqual([1, 16, 16]);
+      expect(calls.length - before).toBe(2_500);
+    }
+    await cache.stop();
+  });
+});
+
+test.each(WITH_KEYS)('a refresh of keys soon notices that the source is down ($shape)', async ({ methods }) => {
+  const keys = Array.from({ length: 200 }, (_, index) => `${index}`);
+  const set = setUp<string>({ methods, rows: keys.map((key) => [key, key]) });
+  const { source, cache } = set;
+  await load(set);
+  source.behave('fail');
+  const down = source.count();
+  expect(await cache.refresh({ keys })).toMatchObject({ outcome: 'failed' });
+  // One at a time, until the breaker opens.
+  expect(source.count() - down).toBe(methods.includes('fetchMany') ? 1 : 3);
+  await cache.stop();
+});
+
+test('a key that always fails keeps no other from being refreshed', async () => {
+  const keys = Array.from({ length: 200 }, (_, index) => `${index}`);
+  const set = setUp<string>({ methods: ['fetchOne'], rows: keys.map((key) => [key, 'old']) });
+  const { source, cache } = set;
+  await cache.fetchMany(keys);
+  for (const key of keys) source.rows.set(key, 'new');
+  const before = source.count();
+  // The first of all, and one in the middle.
+  source.behave((call) => (call === before + 1 || call === before + 50 ? 'fail' : 'answer'));
+  const report = await cache.refresh();
+  expect(report).toMatchObject({ outcome: 'published', updated: 198 });
+  expect(report.error?.code).toBe('source-failed');
+  expect(keys.map((key) => cache.get(key)).filter((value) => value === 'old')).toHaveLength(2);
+  await cache.stop();
+});

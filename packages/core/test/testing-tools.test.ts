@@ -1,0 +1,279 @@
+import { describe, expect, test } from 'vitest';
+import type { Source } from '../src/index.ts';
+import { ScriptedSource, type SourceHarness, settle, sourceContract, VirtualClock } from '../testing/index.ts';
+import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
+import { SHAPES } from './support/set-up.ts';
+
+expectNoUnhandledRejections();
+
+const context = { signal: new AbortController().signal, reason: 'test' };
+
+describe('VirtualClock', () => {
+  test('fires what falls due, in order, and lets what follows from it happen', async () => {
+    const clock = new VirtualClock();
+    const start = clock.now();
+    const ran: string[] = [];
+    const note = (name: string) => (): void => void ran.push(`${name} at ${clock.now() - start}`);
+    clock.setTimer(note('late'), 100);
+    clock.setTimer(note('first'), 10);
+    clock.setTimer(note('second'), 10);
+    clock.setTimer(() => void Promise.resolve().then(() => clock.setTimer(note('chained'), 5)), 20);
+    clock.setTimer(note('cancelled'), 15)();
+    expect(clock.pendingTimers).toBe(4);
+    await clock.advance(30);
+    expect(ran).toEqual(['first at 10', 'second at 10', 'chained at 25']);
+    expect(clock.now()).toBe(start + 30);
+    await clock.advance('70ms');
+    expect(ran.at(-1)).toBe('late at 100');
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('knows which timers keep a process alive', () => {
+    const clock = new VirtualClock();
+    clock.setTimer(() => undefined, 1, true);
+    clock.setTimer(() => undefined, 1);
+    expect([clock.pendingTimers, clock.keepAliveTimers]).toEqual([2, 1]);
+  });
+
+  test('suspends: time passes, nothing fires until it wakes up', async () => {
+    const clock = new VirtualClock();
+    let firedAt = 0;
+    clock.setTimer(() => {
+      firedAt = clock.now();
+    }, 10);
+    const start = clock.now();
+    clock.suspend('1h');
+    expect(firedAt).toBe(0);
+    await clock.advance(0);
+    expect(firedAt).toBe(start + 3_600_000);
+  });
+
+  test('has a wall clock beside it that may jump', async () => {
+    const clock = new VirtualClock();
+    const [wall, now] = [clock.wall(), clock.now()];
+    clock.jumpWall(-5_000);
+    await clock.advance('1s');
+    expect([clock.wall() - wall, clock.now() - now]).toEqual([-4_000, 1_000]);
+  });
+
+  test('has a chance that can be repeated', () => {
+    const draw = (seed?: number): number[] => {
+      const clock = new VirtualClock(seed);
+      return Array.from({ length: 100 }, () => clock.random());
+    };
+    expect(draw()).toEqual(draw(1));
+    expect(draw(2)).not.toEqual(draw(1));
+    expect(draw(3).every((chance) => chance >= 0 && chance < 1)).toBe(true);
+    expect(new Set(draw(4)).size).toBeGreaterThan(95);
+  });
+
+  test('refuses what is no duration', async () => {
+    for (const wrong of [-1, Number.NaN, 'soon', undefined]) {
+      await expect(new VirtualClock().advance(wrong as never)).rejects.toThrow(TypeError);
+    }
+  });
+});
+
+describe('ScriptedSource', () => {
+  const make = (): { clock: VirtualClock; source: ScriptedSource<number> } => {
+    const clock = new VirtualClock();
+    return {
+      clock,
+      source: new ScriptedSource<number>({
+        clock,
+        rows: [
+          ['a', 1],
+          ['b', 2],
+          ['c', 3],
+        ],
+      }),
+    };
+  };
+  const readAll = async (source: ScriptedSource<number>): Promise<string[]> => {
+    const keys: string[] = [];
+    for await (const [key] of (await source.fetchAll!(context)) as AsyncIterable<[string, number]>) keys.push(key);
+    return keys;
+  };
+
+  test.each(SHAPES)('has the methods it is told to have ($shape)', ({ methods }) => {
+    const source = new ScriptedSource({ clock: new VirtualClock(), methods });
+    for (const method of ['fetchAll', 'fetchOne', 'fetchMany'] as const) {
+      expect(typeof source[method]).toBe(methods.includes(method) ? 'function' : 'undefined');
+    }
+  });
+
+  test('answers the truth as of the call', async () => {
+    const { clock, source } = make();
+    source.behave({ slowMs: 10 });
+    const answer = source.fetchOne!('a', context);
+    source.rows.set('a', 9);
+    await clock.advance(10);
+    expect(await answer).toBe(1);
+    source.behave('answer');
+    expect(await source.fetchOne!('a', context)).toBe(9);
+    expect([...(await source.fetchMany!(['c', 'missing'], context))]).toEqual([['c', 3]]);
+    expect(await readAll(source)).toEqual(['a', 'b', 'c']);
+    expect([source.count(), source.count('fetchOne')]).toEqual([4, 2]);
+    expect(source.calls.map(({ keys }) => keys)).toEqual([['a'], ['a'], ['c', 'missing'], ['a', 'b', 'c']]);
+  });
+
+  test('fails, refuses, says that there is nothing, breaks off, pauses, holds', async () => {
+    const { source } = make();
+    source.behave('fail');
+    await expect(source.fetchOne!('a', context)).rejects.toThrow('connection refused');
+    source.behave('refuse');
+    await expect(source.fetchMany!(['a'], context)).rejects.toMatchObject({ reachable: true });
+    source.behave('empty');
+    expect(await readAll(source)).toEqual([]);
+    expect(await source.fetchOne!('a', context)).toBeUndefined();
+    source.behave('half');
+    await expect(readAll(source)).rejects.toThrow('connection reset');
+    expect(await source.fetchOne!('a', context)).toBe(1);
+    source.behave('pause');
+    const paused = readAll(source);
+    source.calls.at(-1)!.answer();
+    expect(await paused).toEqual(['a', 'b', 'c']);
+    source.behave('hold');
+    const held = source.fetchOne!('a', context);
+    source.calls.at(-1)!.answer(new Map([['a', 7]]));
+    expect(await held).toBe(7);
+    const failed = source.fetchMany!(['a'], context);
+    source.calls.at(-1)!.fail(new Error('told to'));
+    await expect(failed).rejects.toThrow('told to');
+  });
+
+  test('has one behaviour for each call, if told so', async () => {
+    const { source } = make();
+    const asked: string[] = [];
+    source.behave((call, method) => {
+      asked.push(`${call} ${method}`);
+      return call % 2 ? 'answer' : 'fail';
+    });
+    expect(await readAll(source)).toHaveLength(3);
+    await expect(readAll(source)).rejects.toThrow();
+    expect(await source.fetchOne!('a', context)).toBe(1);
+    expect(asked).toEqual(['1 fetchAll', '2 fetchAll', '3 fetchOne']);
+  });
+
+  test('hangs, whatever the signal says', async () => {
+    const { source } = make();
+    source.behave('hang');
+    const controller = new AbortController();
+    let ended = false;
+    const end = (): void => {
+      ended = true;
+    };
+    source.fetchOne!('a', { signal: controller.signal, reason: 'test' }).then(end, end);
+    controller.abort();
+    await settle();
+    expect(ended).toBe(false);
+  });
+});
+
+describe('the contract of a source', () => {
+  const harness =
+    (wrap: (source: ScriptedSource<number>) => Source<number>, methods?: (typeof SHAPES)[number]['methods']) =>
+    async (): Promise<SourceHarness<number>> => {
+      const scripted = new ScriptedSource<number>({ clock: new VirtualClock(), ...(methods && { methods }) });
+      return {
+        source: wrap(scripted),
+        setRows: async (rows) => {
+          scripted.rows.clear();
+          for (const [key, value] of rows) scripted.rows.set(key, value);
+        },
+        value: (seed) => seed,
+      };
+    };
+
+  for (const { shape, methods } of SHAPES) {
+    for (const { title, run } of sourceContract(harness((source) => source, methods))) test(`${title} (${shape})`, run);
+  }
+
+  /** Which checks a faulty source fails. */
+  async function failures(wrap: (source: ScriptedSource<number>) => Source<number>): Promise<string[]> {
+    const failed: string[] = [];
+    for (const { title, run } of sourceContract(harness(wrap))) await run().catch(() => failed.push(title));
+    return failed;
+  }
+
+  const FAULTS: readonly {
+    readonly fault: string;
+    readonly wrap: (source: ScriptedSource<number>) => Source<number>;
+  }[] = [
+    {
+      fault: 'loses a row',
+      wrap: (source) => ({
+        fetchAll: async (context) => [...((await source.fetchAll!(context)) as Map<string, number>)].slice(1),
+      }),
+    },
+    {
+      fault: 'gives a row twice',
+      wrap: (source) => ({
+        fetchAll: async (context) =>
+          [...((await source.fetchAll!(context)) as Map<string, number>)].flatMap((row) => [row, row]),
+      }),
+    },
+    {
+      fault: 'answers null for absent',
+      wrap: (source) => ({
+        fetchOne: async (key, context) => (await source.fetchOne!(key, context)) ?? (null as never),
+      }),
+    },
+    {
+      fault: 'keeps rows in a plain object',
+      wrap: (source) => ({
+        fetchMany: async (keys, context) => {
+          const rows: Record<string, unknown> = {};
+          for (const [key, value] of await source.fetchMany!(keys, context)) rows[key] = value;
+          return new Map(Object.entries(rows)) as Map<string, number>;
+        },
+      }),
+    },
+    { fault: 'trims keys', wrap: (source) => ({ fetchOne: (key, context) => source.fetchOne!(key.trim(), context) }) },
+    {
+      fault: 'answers single keys with another value',
+      wrap: (source) => ({
+        fetchOne: async (key, context) => ((await source.fetchOne!(key, context)) === undefined ? undefined : 42),
+      }),
+    },
+    {
+      fault: 'remembers its first answer',
+      wrap: (source) => {
+        let first: ReturnType<NonNullable<Source<number>['fetchAll']>> | undefined;
+        return { fetchAll: (context) => (first ??= source.fetchAll!(context)) };
+      },
+    },
+    { fault: 'does not look at the signal', wrap: (source) => ({ fetchOne: (key) => source.fetchOne!(key, context) }) },
+    {
+      fault: 'fails where there is nothing',
+      wrap: (source) => ({
+        fetchMany: async (keys, context) => {
+          const rows = await source.fetchMany!(keys, context);
+          if (rows.size === 0) throw new Error('no rows');
+          return rows;
+        },
+      }),
+    },
+    {
+      fault: 'can be read once only',
+      wrap: (source) => {
+        let readers = 0;
+        return {
+          fetchAll: async (context) => {
+            readers += 1;
+            if (readers > 1) throw new Error('still reading');
+            const rows = (await source.fetchAll!(context)) as Map<string, number>;
+            return (async function* () {
+              yield* rows;
+              readers -= 1;
+            })();
+          },
+        };
+      },
+    },
+  ];
+
+  test.each(FAULTS)('finds a source that $fault', async ({ wrap }) => {
+    expect(await failures(wrap)).not.toEqual([]);
+  });
+});
