@@ -1,0 +1,17 @@
+export type {
+  PGliteClient,
+  PGliteQueryable,
+  PgClient,
+  PgPool,
+  PgQuery,
+  PgResult,
+  PostgresClient,
+  PostgresJsClient,
+  PostgresJsQuery,
+  PostgresJsResult,
+  PostgresJsTransaction,
+} from './clients.ts';
+export type { QueryParameter } from './database.ts';
+export { PostgresError } from './errors.ts';
+export type { GroupedRowsOptions, JsonValue, PostgresRow, SingleRowOptions } from './options.ts';
+export { type PostgresSource, postgresSource } from './source.ts';

@@ -1,0 +1,131 @@
+/** The options of a source: checked once, then a frozen object without gaps. */
+import { type PostgresClient, toDatabase } from './clients.ts';
+import type { Database, QueryParameter } from './database.ts';
+
+/** What a column holds after JSON: see the table of types in the README. */
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
+
+/** One row of the SELECT: its columns by name, in their order. */
+export type PostgresRow = { [column: string]: JsonValue };
+
+interface CommonOptions<Item> {
+  /** A `pg` Pool, a postgres.js client or a PGlite instance. Sources with the same client share one breaker. */
+  readonly client: PostgresClient;
+  /** The SELECT. May join, aggregate, use `$1`, `$2`, ... for `params`. */
+  readonly select: string;
+  /** Values for `$1`, `$2`, ... of the SELECT. @default none */
+  readonly params?: readonly QueryParameter[];
+  /** Column of the result that holds the key; never null. Its text is the key, compared character by character. */
+  readonly key: string;
+  /**
+   * Pure function from a row to what the cache holds. It must not throw and must not return `undefined`: either fails
+   * the whole read, for all its rows. What can be wrong belongs into the cache's `schema`, where one bad row costs one
+   * row. @default the row as it is
+   */
+  readonly map?: (row: PostgresRow) => Item;
+}
+
+/** Options for one value per key. */
+export interface SingleRowOptions<Item> extends CommonOptions<Item> {
+  /** One row per key; a second one is an error. */
+  readonly rows?: 'single';
+}
+
+/** Options for a list per key. */
+export interface GroupedRowsOptions<Item> extends CommonOptions<Item> {
+  /** All rows of a key, as a list. */
+  readonly rows: 'grouped';
+  /**
+   * Columns that order the list, as `ORDER BY` would. Rows that tie are ordered by their own text, so that the order
+   * never depends on the plan. @default none
+   */
+  readonly orderBy?: readonly string[];
+  /**
+   * Column that is null in a row which only says that the key exists: with `agents LEFT JOIN tools` and the tool's id
+   * here, an agent without tools has the empty list. @default every row is an item
+   */
+  readonly presentWhen?: string;
+}
+
+/** The options checked, the client recognised. */
+export interface ResolvedOptions {
+  readonly client: PostgresClient;
+  readonly database: Database;
+  readonly select: string;
+  readonly params: readonly QueryParameter[];
+  readonly key: string;
+  readonly grouped: boolean;
+  readonly orderBy: readonly string[];
+  readonly presentWhen: string | undefined;
+  readonly map: ((row: PostgresRow) => unknown) | undefined;
+}
+
+const KNOWN_OPTIONS = ['client', 'select', 'params', 'key', 'rows', 'orderBy', 'presentWhen', 'map'] as const;
+
+/** Checks the options and fills the gaps; what is wrong throws one TypeError: option, expected, got. */
+export function resolveOptions(options: SingleRowOptions<unknown> | GroupedRowsOptions<unknown>): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) fail('options', 'an object', options);
+  for (const name of Object.keys(options)) {
+    if (!(KNOWN_OPTIONS as readonly string[]).includes(name)) {
+      throw new TypeError(`postgresSource: unknown option "${name}"; expected one of ${KNOWN_OPTIONS.join(', ')}`);
+    }
+  }
+  const { client, rows = 'single', map, params = [] } = options;
+  const { orderBy = [], presentWhen } = options as Partial<GroupedRowsOptions<unknown>>;
+  const database = toDatabase(client);
+  if (database === undefined) fail('client', 'a pg Pool, a postgres.js client or a PGlite instance', client);
+  if (rows !== 'single' && rows !== 'grouped') fail('rows', "'single' or 'grouped'", rows);
+  if (!Array.isArray(params)) fail('params', 'an array of strings, numbers, booleans and nulls', params);
+  params.forEach((value: unknown, index) => {
+    const bindable = value === null || ['string', 'number', 'boolean'].includes(typeof value);
+    // The type, never the value: parameters may be secrets.
+    if (!bindable) failWith(`params[${index}]`, 'a string, number, boolean or null', `a value of type ${typeof value}`);
+  });
+  if (!Array.isArray(orderBy)) fail('orderBy', 'an array of column names', orderBy);
+  orderBy.forEach((column, index) => {
+    columnName(`orderBy[${index}]`, column);
+  });
+  if (presentWhen !== undefined) columnName('presentWhen', presentWhen);
+  if (rows === 'single' && (orderBy.length > 0 || presentWhen !== undefined)) {
+    fail(orderBy.length > 0 ? 'orderBy' : 'presentWhen', "nothing without rows: 'grouped'", orderBy[0] ?? presentWhen);
+  }
+  if (map !== undefined && typeof map !== 'function') fail('map', 'a function', map);
+  return Object.freeze({
+    client,
+    database,
+    select: selectText(options.select),
+    params: [...params],
+    key: columnName('key', options.key),
+    grouped: rows === 'grouped',
+    orderBy: [...orderBy],
+    presentWhen,
+    map,
+  });
+}
+
+/** The SELECT without the semicolon that ends it in a script. */
+function selectText(select: unknown): string {
+  if (typeof select !== 'string' || select.trim() === '') fail('select', 'the text of a SELECT', select);
+  return select.replace(/[\s;]+$/, '');
+}
+
+function columnName(option: string, name: unknown): string {
+  if (typeof name !== 'string' || name === '' || name.includes('\0')) fail(option, 'the name of a column', name);
+  return name;
+}
+
+function fail(option: string, expected: string, got: unknown): never {
+  failWith(option, expected, describe(got));
+}
+
+function failWith(option: string, expected: string, got: string): never {
+  throw new TypeError(`postgresSource: option "${option}": expected ${expected}, got ${got}`);
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
+  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  const maker = typeof value === 'object' ? value.constructor?.name : undefined;
+  return maker === undefined || maker === 'Object' ? `a value of type ${typeof value}` : `an instance of ${maker}`;
+}

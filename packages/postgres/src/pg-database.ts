@@ -1,0 +1,109 @@
+/** `pg`: a connection is borrowed from the pool for one piece of work, and destroyed if it missed its deadline. */
+import type { PgClient, PgPool, PgResult } from './clients.ts';
+import { type Answer, type Database, FAREWELL_MS, type Lease, type LeaseOptions, type Statement } from './database.ts';
+import { type PostgresError, toPostgresError } from './errors.ts';
+import { cancelAtServer } from './pg-cancel.ts';
+import { checkOut } from './pg-check-out.ts';
+import { abortable, resolvesWithin } from './waiting.ts';
+
+/** Values come as the server wrote them, whatever parsers the user has installed; a binary client hands over bytes. */
+const AS_TEXT = { getTypeParser: () => (value: string) => String(value) };
+
+const ignore = (): void => {};
+
+export function pgDatabase(pool: PgPool): Database {
+  // A pool announces the death of an idle connection as an 'error' event, and an EventEmitter without a listener
+  // throws it: the process would end because the database restarted. The next query opens another connection.
+  if (pool.listenerCount('error') === 0) pool.on('error', ignore);
+  return {
+    kind: 'pg',
+    async lease(options) {
+      const lease = new PgLease(pool, await checkOut(pool, options.signal), options);
+      await lease.begin();
+      return lease;
+    },
+  };
+}
+
+class PgLease implements Lease {
+  readonly #pool: PgPool;
+  readonly #client: PgClient;
+  readonly #options: LeaseOptions;
+  #open = true;
+  #running = false;
+  #lost = false;
+
+  constructor(pool: PgPool, client: PgClient, options: LeaseOptions) {
+    this.#pool = pool;
+    this.#client = client;
+    this.#options = options;
+    client.on('error', ignore);
+    options.signal.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  async begin(): Promise<void> {
+    if (!this.#options.snapshot) return;
+    try {
+      await this.run({ text: 'begin isolation level repeatable read read only', values: [] });
+    } catch (error) {
+      await this.end();
+      throw error;
+    }
+  }
+
+  async run(statement: Statement): Promise<Answer> {
+    this.#options.signal.throwIfAborted();
+    return toAnswer(await abortable(this.#send(statement), this.#options.signal));
+  }
+
+  async end(): Promise<void> {
+    if (this.#open && this.#options.snapshot && !this.#lost) {
+      // Nothing was written, and a rollback also ends a transaction that failed.
+      await resolvesWithin(FAREWELL_MS, this.#send({ text: 'rollback', values: [] }));
+    }
+    if (!this.#open) return;
+    this.#release(this.#lost || this.#running);
+  }
+
+  /**
+   * The deadline has passed. The connection is destroyed even where the cancel succeeds: a cancel that arrives late
+   * would hit the next statement on it, which is somebody else's.
+   */
+  readonly #abort = async (): Promise<void> => {
+    if (!this.#open) return;
+    this.#open = false;
+    if (this.#running) await cancelAtServer(this.#pool, this.#client);
+    // pg says goodbye to an idle server and waits for its answer, which a frozen one never gives; with a statement
+    // under way it closes the socket at once.
+    else this.#send({ text: 'rollback', values: [] }).catch(ignore);
+    this.#client.release(true);
+  };
+
+  #release(destroy: boolean): void {
+    this.#open = false;
+    this.#options.signal.removeEventListener('abort', this.#abort);
+    if (!destroy) this.#client.removeListener('error', ignore);
+    this.#client.release(destroy);
+  }
+
+  async #send({ text, values }: Statement): Promise<PgResult> {
+    this.#running = true;
+    try {
+      return await this.#client.query({ text, values: [...values], rowMode: 'array', types: AS_TEXT });
+    } catch (error) {
+      throw this.#note(toPostgresError(error));
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #note(error: PostgresError): PostgresError {
+    // Without a SQLSTATE it was not the server that spoke: the connection is gone or out of step.
+    this.#lost ||= error.sqlstate === undefined;
+    return error;
+  }
+}
+
+function toAnswer(result: PgResult): Answer {
+  return { rows: result.rows as (string | null)[][], types: result.fields.map((field) => field.dataTypeID) };
+}

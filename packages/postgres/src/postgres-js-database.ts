@@ -1,0 +1,86 @@
+/**
+ * postgres.js: every piece of work runs in a transaction of its own, even a single SELECT, because nothing else gives
+ * us a connection alone. Outside of one, postgres.js sends statements of others behind ours on the same connection,
+ * and a cancel that arrives late would hit theirs; and `reserve()` hangs with `fetch_types: false`, and gives back
+ * connections that have died.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { PostgresJsClient, PostgresJsQuery, PostgresJsResult, PostgresJsTransaction } from './clients.ts';
+import type { Answer, Database, Lease, Statement } from './database.ts';
+import { PostgresError, toPostgresError } from './errors.ts';
+import { HeldTransaction } from './held-transaction.ts';
+import { abortable } from './waiting.ts';
+
+export function postgresJsDatabase(client: PostgresJsClient): Database {
+  if (client.options?.transform?.row?.from) {
+    throw new TypeError(
+      'postgresSource: option "client": expected a postgres.js client without transform.row, got one with it: it would change the rows; use `map`',
+    );
+  }
+  return {
+    kind: 'postgres.js',
+    async lease({ signal }) {
+      signal.throwIfAborted();
+      const held = await HeldTransaction.open<PostgresJsTransaction>(
+        (work) => client.begin('isolation level repeatable read read only', work),
+        signal,
+      );
+      return new PostgresJsLease(held, signal);
+    },
+  };
+}
+
+class PostgresJsLease implements Lease {
+  readonly #held: HeldTransaction<PostgresJsTransaction>;
+  readonly #signal: AbortSignal;
+  #running: PostgresJsQuery | undefined;
+
+  constructor(held: HeldTransaction<PostgresJsTransaction>, signal: AbortSignal) {
+    this.#held = held;
+    this.#signal = signal;
+    // It may have aborted after the transaction was handed over, and tells nobody twice.
+    if (signal.aborted) void this.#abort();
+    else signal.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  async run(statement: Statement): Promise<Answer> {
+    this.#signal.throwIfAborted();
+    // A statement sent to a dead connection would throw in postgres.js where nobody can catch it.
+    if (this.#held.lost) throw new PostgresError({ message: 'the connection was lost', reachable: false });
+    return toAnswer(await abortable(this.#send(statement), this.#signal));
+  }
+
+  async end(): Promise<void> {
+    if (this.#signal.aborted) return;
+    this.#signal.removeEventListener('abort', this.#abort);
+    await this.#held.end();
+  }
+
+  /** The connection is given back only when the cancel has reached the server and the statement has ended. */
+  readonly #abort = async (): Promise<void> => {
+    // postgres.js sends a statement a moment after it was asked to, and loses track of one cancelled before.
+    await nextTurn();
+    const running = this.#running;
+    if (running !== undefined) await Promise.allSettled([running.cancel(), running]);
+    await this.#held.end();
+  };
+
+  async #send({ text, values, repeats }: Statement): Promise<PostgresJsResult> {
+    // `prepare: true` still leaves the decision to the client's own option of that name.
+    const query = this.#held.transaction.unsafe(text, [...values], { prepare: repeats === true }).raw();
+    this.#running = query;
+    try {
+      return await query;
+    } catch (error) {
+      throw toPostgresError(error);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+}
+
+/** `raw()` gives bytes, untouched by the client's parsers and transforms. */
+function toAnswer(result: PostgresJsResult): Answer {
+  const decode = (value: unknown): string | null => (value === null ? null : (value as Buffer).toString('utf8'));
+  return { rows: result.map((row) => row.map(decode)), types: (result.columns ?? []).map((column) => column.type) };
+}

@@ -1,0 +1,92 @@
+/** From the database's rows, a key and a JSON text each, to what the cache holds. */
+import { badResult, PostgresError } from './errors.ts';
+import type { PostgresRow, ResolvedOptions } from './options.ts';
+
+type RawRow = readonly (string | null)[];
+
+/** Puts rows into the right hands: one after the other, those of a group next to each other. */
+export interface RowReader {
+  /** Takes rows, gives the entries they complete. */
+  take(rows: readonly RawRow[]): Iterable<readonly [string, unknown]>;
+  /** Gives what is left when there are no more rows. */
+  finish(): Iterable<readonly [string, unknown]>;
+}
+
+export function rowReader(options: ResolvedOptions): RowReader {
+  return options.grouped ? new GroupReader(options) : new SingleReader(options);
+}
+
+class SingleReader implements RowReader {
+  readonly #options: ResolvedOptions;
+  readonly #seen = new Set<string>();
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+  }
+
+  *take(rows: readonly RawRow[]): Iterable<readonly [string, unknown]> {
+    for (const row of rows) {
+      const key = keyOf(row, this.#options);
+      if (this.#seen.has(key)) {
+        throw badResult(
+          `two rows have the same key in column "${this.#options.key}"; expected one, or rows: 'grouped'`,
+        );
+      }
+      this.#seen.add(key);
+      yield [key, itemOf(row[1]!, this.#options)];
+    }
+  }
+
+  finish(): Iterable<readonly [string, unknown]> {
+    return [];
+  }
+}
+
+class GroupReader implements RowReader {
+  readonly #options: ResolvedOptions;
+  #group: { readonly key: string; readonly items: unknown[] } | undefined;
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+  }
+
+  *take(rows: readonly RawRow[]): Iterable<readonly [string, unknown]> {
+    for (const row of rows) {
+      const key = keyOf(row, this.#options);
+      if (this.#group?.key !== key) {
+        yield* this.finish();
+        this.#group = { key, items: [] };
+      }
+      const text = row[1];
+      // Null: the row only says that the key exists (`presentWhen`).
+      if (typeof text === 'string') this.#group.items.push(itemOf(text, this.#options));
+    }
+  }
+
+  *finish(): Iterable<readonly [string, unknown]> {
+    if (this.#group !== undefined) yield [this.#group.key, this.#group.items];
+    this.#group = undefined;
+  }
+}
+
+function keyOf(row: RawRow, { key }: ResolvedOptions): string {
+  const text = row[0];
+  if (typeof text !== 'string') throw badResult(`column "${key}" is null in a row; expected every row to have a key`);
+  return text;
+}
+
+function itemOf(text: string, { map }: ResolvedOptions): unknown {
+  const row = JSON.parse(text) as PostgresRow;
+  if (map === undefined) return row;
+  let item: unknown;
+  try {
+    item = map(row);
+  } catch (cause) {
+    const thrown = cause instanceof Error ? cause.name : typeof cause;
+    const message = `map threw ${thrown} for a row; expected a value for every row`;
+    throw new PostgresError({ message, reachable: true, cause });
+  }
+  // Undefined would say that the key is absent, and its row is there.
+  if (item === undefined) throw badResult('map returned undefined for a row; expected a value for every row');
+  return item;
+}

@@ -1,0 +1,54 @@
+/** What the columns of the SELECT are, and how each is written. */
+import {
+  type KeyComparison,
+  keyComparisonOf,
+  type OutputSetting,
+  type Rendering,
+  renderingOf,
+} from './column-types.ts';
+import { badResult } from './errors.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { ResolvedType } from './type-catalog.ts';
+
+export interface Column extends Rendering {
+  readonly name: string;
+}
+
+export interface Shape {
+  readonly columns: readonly Column[];
+  /** Settings the columns have to be written with. */
+  readonly settings: readonly OutputSetting[];
+  /** `undefined`: keys are compared as text. */
+  readonly keyComparison: KeyComparison | undefined;
+}
+
+type ColumnOptions = Pick<ResolvedOptions, 'key' | 'orderBy' | 'presentWhen'>;
+
+/** Checks that the columns are what the options speak of. */
+export function toShape(names: readonly string[], types: readonly ResolvedType[], options: ColumnOptions): Shape {
+  names.forEach((name, index) => {
+    if (names.indexOf(name) !== index) {
+      throw badResult(`column "${name}" is ambiguous: the SELECT has two columns of that name`, '42702');
+    }
+    const refused = types[index]?.refused;
+    if (refused !== undefined) {
+      const hint = 'which looks different from session to session: select its parts, or cast it to text';
+      throw badResult(`column "${name}" is ${refused}, ${hint}`, '0A000');
+    }
+  });
+  const wanted = { key: [options.key], orderBy: options.orderBy, presentWhen: [options.presentWhen ?? options.key] };
+  for (const [option, columns] of Object.entries(wanted)) {
+    for (const column of columns) {
+      if (names.includes(column)) continue;
+      const existing = names.map((name) => `"${name}"`).join(', ');
+      throw badResult(`column "${column}" does not exist: option "${option}" needs one of ${existing}`, '42703');
+    }
+  }
+  const columns = names.map((name, index) => ({ name, ...renderingOf(types[index]!.type, types[index]!.isArray) }));
+  const keyType = types[names.indexOf(options.key)]!;
+  return {
+    columns,
+    settings: [...new Set(columns.flatMap(({ setting }) => setting ?? []))],
+    keyComparison: keyType.isArray ? undefined : keyComparisonOf(keyType.type),
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * The SQL around the user's SELECT. Two columns come back: the key's text and the row as JSON text, so that what a row
+ * looks like is decided in one place, the database, and the text is at hand before anything is parsed.
+ */
+import { OUTPUT_SETTINGS } from './column-types.ts';
+import type { Statement } from './database.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { Shape } from './shape.ts';
+
+const CURSOR = 'evercache_rows';
+
+/** Rows a snapshot reads at a time. */
+export const BATCH_SIZE = 2000;
+
+/**
+ * One row: the names of the columns as JSON, then a null of each column's type. The join condition is never true, so
+ * the SELECT is planned, its rights are checked, and it is not run. The names come as data because a client may change
+ * what it calls a column.
+ */
+export function describeStatement({ select, params }: ResolvedOptions): Statement {
+  const text = `select (select json_agg(name) from json_object_keys(row_to_json(r)) as name)::text, r.*
+from (select q.* from (values (1)) as one left join (
+${select}
+) as q on false) as r`;
+  return { text, values: params };
+}
+
+/** Declares the cursor of a snapshot. */
+export function declareStatement(options: ResolvedOptions, shape: Shape): Statement {
+  return { text: `declare ${CURSOR} no scroll cursor for ${rowsQuery(options, shape)}`, values: options.params };
+}
+
+export const FETCH_BATCH: Statement = { text: `fetch ${BATCH_SIZE} from ${CURSOR}`, values: [] };
+
+/** A cursor is planned for its first rows; we read them all. */
+export const PLAN_FOR_ALL_ROWS: Statement = { text: 'set local cursor_tuple_fraction = 1', values: [] };
+
+/** The rows of these keys; `undefined`: none of them can be a key of this column. */
+export function keysStatement(options: ResolvedOptions, shape: Shape, keys: Iterable<string>): Statement | undefined {
+  const comparison = shape.keyComparison;
+  const candidates = [...keys].filter((key) => comparison?.accepts(key) ?? true);
+  if (candidates.length === 0) return undefined;
+  const list = `$${options.params.length + 1}::text::text[]`;
+  const key = quoted(options.key);
+  const condition =
+    comparison === undefined ? `r.${key}::text = any(${list})` : `q.${key} = any(${list}::${comparison.cast}[])`;
+  const values = [...options.params, arrayLiteral(candidates)];
+  return { text: rowsQuery(options, shape, condition), values, repeats: true };
+}
+
+/** `q` is the SELECT as it is, `r` its row ready for JSON. */
+function rowsQuery(options: ResolvedOptions, shape: Shape, condition?: string): string {
+  const { select, key, grouped, orderBy, presentWhen } = options;
+  const columns = shape.columns.map(({ name, sql }) => `${sql(`q.${quoted(name)}`)} as ${quoted(name)}`);
+  const row = 'row_to_json(r)::text';
+  const item = presentWhen === undefined ? row : `case when q.${quoted(presentWhen)} is null then null else ${row} end`;
+  const order = orderBy.map((column, index) => `q.${quoted(column)} as o${index}`);
+  // Before the first row is read: the settings last until the end of the transaction, which may be this statement's.
+  const settings = shape.settings.map(
+    (name) => `(select set_config('${name}', '${OUTPUT_SETTINGS[name]}', true)) <> ''`,
+  );
+  const conditions = [...settings, ...(condition === undefined ? [] : [condition])];
+  const rows = `select ${[`r.${quoted(key)}::text as k`, `${item} as t`, ...order].join(', ')}
+from (
+${select}
+) as q cross join lateral (select ${columns.join(', ')}) as r${conditions.length > 0 ? `\nwhere ${conditions.join(' and ')}` : ''}`;
+  if (!grouped) return rows;
+  // By the key's text and not by its type: rows whose keys are equal but not the same (citext) would mix.
+  const by = ['k collate "C"', ...order.map((_, index) => `o${index}`), 't collate "C"'];
+  return `select k, t from (\n${rows}\n) as s order by ${by.join(', ')}`;
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** An array in PostgreSQL's own notation: the clients differ in how they write one. */
+function arrayLiteral(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
+}

@@ -1,0 +1,50 @@
+/** Compiled, never run: the real clients fit the structural types, and values have the types that map gives them. */
+import type { PGlite } from '@electric-sql/pglite';
+import type { Source } from 'evercache';
+import { TTLCacheService } from 'evercache';
+import type { Pool } from 'pg';
+import type { Sql } from 'postgres';
+import {
+  type PGliteClient,
+  type PgPool,
+  type PostgresJsClient,
+  type PostgresRow,
+  postgresSource,
+} from '../src/index.ts';
+
+declare const pool: Pool;
+declare const sql: Sql;
+declare const typedSql: Sql<{ bigint: bigint }>;
+declare const pglite: PGlite;
+
+export const fits: [PgPool, PostgresJsClient, PostgresJsClient, PGliteClient] = [pool, sql, typedSql, pglite];
+
+interface Tool {
+  readonly id: string;
+  readonly position: number;
+}
+
+const one = { client: pool, select: 'select 1', key: 'id' };
+export const rows: Source<PostgresRow> = postgresSource(one);
+export const lists: Source<PostgresRow[]> = postgresSource({ ...one, rows: 'grouped' });
+export const tools: Source<Tool> = postgresSource<Tool>({ ...one, client: sql });
+export const names: Source<string[]> = postgresSource({
+  ...one,
+  client: pglite,
+  rows: 'grouped',
+  orderBy: ['position'],
+  map: (row) => String(row.name),
+});
+export const cache: TTLCacheService<Tool[]> = new TTLCacheService({
+  name: 'tools',
+  source: postgresSource<Tool>({ ...one, rows: 'grouped' }),
+});
+
+// @ts-expect-error: an order needs groups
+postgresSource({ ...one, orderBy: ['position'] });
+// @ts-expect-error: a Date is bound differently by each client
+postgresSource({ ...one, params: [new Date()] });
+// @ts-expect-error: one connection is no pool
+postgresSource({ ...one, client: await pool.connect() });
+// @ts-expect-error: map decides
+export const wrong: Source<Tool> = postgresSource({ ...one, map: (row) => row.name });
