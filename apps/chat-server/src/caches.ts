@@ -1,0 +1,85 @@
+/** The four caches of the server, on one screen: what they hold, by what key, and how old it may be. */
+import { CacheRegistry, TTLCacheService } from 'evercache';
+import {
+  type AgentConfiguration,
+  type ApiKeyRecord,
+  agentConfigurationSchema,
+  apiKeyRecordSchema,
+  type UserInstructions,
+  userInstructionsSchema,
+} from './agents/rows.ts';
+import { type ToolConfig, toolsOfAgentSchema } from './agents/tool-config.ts';
+import type { Database } from './database.ts';
+import { createSources, type Sources } from './sources.ts';
+
+export interface Caches {
+  /** The tools of an agent, in order, by agent id. An agent without tools has `[]`. */
+  readonly tools: TTLCacheService<readonly ToolConfig[]>;
+  /** By agent name. Who may use an agent is part of its row. */
+  readonly agents: TTLCacheService<AgentConfiguration>;
+  /** By hash of the key. */
+  readonly apiKeys: TTLCacheService<ApiKeyRecord>;
+  /** What a user told an agent to keep to, by `instructionsKey`. */
+  readonly instructions: TTLCacheService<UserInstructions>;
+  readonly registry: CacheRegistry;
+  /** Where the rows come from, for a load that must not use the caches. */
+  readonly sources: Sources;
+}
+
+const MINUTE_MS = 60_000;
+
+/** Milliseconds after which the caches that every request needs count as stale. */
+export const TTL_MS = { tools: 5 * MINUTE_MS, agents: 10 * MINUTE_MS, apiKeys: 5 * MINUTE_MS } as const;
+
+/** For how long after that they are served while the database cannot be asked. */
+export const STALE_IF_ERROR_MS: number = 24 * 60 * MINUTE_MS;
+
+export function createCaches(database: Database): Caches {
+  const sources = createSources(database);
+  const registry = new CacheRegistry();
+  return {
+    tools: registry.register(
+      new TTLCacheService<readonly ToolConfig[]>({
+        name: 'tools',
+        source: sources.tools,
+        schema: toolsOfAgentSchema,
+        ttl: TTL_MS.tools,
+        staleIfError: STALE_IF_ERROR_MS,
+        refreshInterval: '1m',
+      }),
+    ),
+    agents: registry.register(
+      new TTLCacheService<AgentConfiguration>({
+        name: 'agents',
+        source: sources.agents,
+        schema: agentConfigurationSchema,
+        ttl: TTL_MS.agents,
+        staleIfError: STALE_IF_ERROR_MS,
+        refreshInterval: '2m',
+      }),
+    ),
+    apiKeys: registry.register(
+      new TTLCacheService<ApiKeyRecord>({
+        name: 'api-keys',
+        source: sources.apiKeys,
+        schema: apiKeyRecordSchema,
+        ttl: TTL_MS.apiKeys,
+        staleIfError: STALE_IF_ERROR_MS,
+        refreshInterval: '30s',
+      }),
+    ),
+    // Read on demand, for there are too many pairs to hold them all. What is held is read again in one statement a
+    // minute, so that loads cost no statement however many there are.
+    instructions: registry.register(
+      new TTLCacheService<UserInstructions>({
+        name: 'user-instructions',
+        source: sources.instructions,
+        schema: userInstructionsSchema,
+        ttl: '2m',
+        refreshInterval: '1m',
+      }),
+    ),
+    registry,
+    sources,
+  };
+}

@@ -1,0 +1,9 @@
+/** Where this server writes what happened. The shape of pino and of Fastify's logger, as far as it is used here. */
+export interface Log {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+/** For callers that do not care. */
+export const silentLog: Log = { info() {}, warn() {}, error() {} };

@@ -1,0 +1,53 @@
+/**
+ * The log of the server: JSON, one line per event, on standard output. It never holds a body, a key, an authorization
+ * header or a cached value; errors are written by their fields we know, because drivers hang rows and parameters on
+ * theirs.
+ */
+import { type DestinationStream, type Logger, pino } from 'pino';
+import type { LogLevel } from './config.ts';
+
+export type ServerLog = Logger;
+
+export function createServerLog(level: LogLevel, destination?: DestinationStream): ServerLog {
+  const options = { level, base: null, serializers: { err: describeError } };
+  return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+interface ErrorDescription {
+  readonly type: string;
+  /** Absent where it may quote what the model was told or said. */
+  readonly message?: string;
+  readonly statusCode?: number;
+  readonly code?: unknown;
+  readonly stack?: string | undefined;
+  readonly cause?: ErrorDescription;
+}
+
+/**
+ * Type, message, code and stack, and the same of each cause. Errors of the AI SDK quote answers, bodies and keys in
+ * their messages and in those of their causes: of these only type, status, code and the frames of the stack are told.
+ */
+export function describeError(error: unknown): ErrorDescription {
+  return describe(error, { depth: 0, quoting: false });
+}
+
+function describe(error: unknown, { depth, quoting }: { depth: number; quoting: boolean }): ErrorDescription {
+  if (!(error instanceof Error)) return { type: typeof error, message: 'a value that is no error was thrown' };
+  const { name, message, stack, cause } = error;
+  const quotes = quoting || name.startsWith('AI_');
+  return {
+    type: name,
+    ...(quotes ? {} : { message }),
+    ...('statusCode' in error && typeof error.statusCode === 'number' ? { statusCode: error.statusCode } : {}),
+    ...('code' in error ? { code: error.code } : {}),
+    stack: quotes ? framesOf(error) : stack,
+    ...(cause !== undefined && depth < 5 ? { cause: describe(cause, { depth: depth + 1, quoting: quotes }) } : {}),
+  };
+}
+
+/** The stack without the message at its head. Where the message is not found in it, nobody can say where it ends. */
+function framesOf({ stack = '', message }: Error): string | undefined {
+  const head = message === '' ? '' : `: ${message}`;
+  const start = stack.indexOf(head);
+  return start < 0 ? undefined : stack.slice(start + head.length).trimStart();
+}
