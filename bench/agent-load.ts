@@ -1,0 +1,126 @@
+/**
+ * What the caches save when an agent is loaded: time, and statements. On a real PostgreSQL of its own, behind a proxy
+ * that counts what comes over the wire.
+ */
+import pg from 'pg';
+import { startPrivatePostgres } from '../test/support/private-postgres.ts';
+import { backgroundStatements, caseAtRate } from './agent-load/background.ts';
+import { prepareData } from './agent-load/data.ts';
+import {
+  caseFromStart,
+  caseWhenWarm,
+  type StatementOptions,
+  statementsFromStart,
+  statementsWhenWarm,
+} from './agent-load/statements.ts';
+import { caseAtDelay, timePerLoad } from './agent-load/time-per-load.ts';
+import type { Bench, BenchOptions, BenchReport, Measurement, Target } from './bench.ts';
+import { versionsOf } from './versions.ts';
+
+const settings = {
+  data: { agents: 1000, tools: 200, linksPerAgent: 10, users: 500, conversations: 1000 },
+  /** Milliseconds added to each round trip. */
+  delays: [0, 1, 5],
+  rounds: 9,
+  loadsPerRound: { cached: 20_000, uncached: 100, 'uncached, chat server': 50 },
+  loads: 60_000,
+  /** How many conversations share the loads from the start of a process. */
+  conversationsFromStart: [100, 1000],
+  /** Loads per second. */
+  rates: [10, 10_000],
+  secondsOfBackground: 120,
+};
+
+type Settings = typeof settings;
+
+const quickSettings: Settings = {
+  ...settings,
+  data: { agents: 100, tools: 40, linksPerAgent: 10, users: 40, conversations: 200 },
+  rounds: 2,
+  loadsPerRound: { cached: 200, uncached: 10, 'uncached, chat server': 10 },
+  loads: 600,
+  conversationsFromStart: [20],
+  secondsOfBackground: 1,
+};
+
+export const agentLoad: Bench = {
+  title: 'loading an agent with and without caches, on PostgreSQL: time per load, statements on the wire',
+  run,
+};
+
+async function run({ quick, seconds, progress }: BenchOptions): Promise<BenchReport> {
+  const plan: Settings = { ...(quick ? quickSettings : settings) };
+  plan.secondsOfBackground = seconds ?? plan.secondsOfBackground;
+  progress('starting PostgreSQL and filling it');
+  const server = await startPrivatePostgres();
+  try {
+    const databaseUrl = await server.createDatabase();
+    const conversations = await prepareData(databaseUrl, plan.data);
+    const measurements = await measure({ databaseUrl, conversations }, plan, progress);
+    return { settings: plan, versions: await versions(databaseUrl), measurements, targets: judge(measurements, plan) };
+  } finally {
+    await server.stop();
+  }
+}
+
+type Data = Omit<StatementOptions, 'loads'>;
+
+async function measure(data: Data, plan: Settings, progress: BenchOptions['progress']): Promise<Measurement[]> {
+  const { loads, delays, rounds, loadsPerRound, rates, secondsOfBackground: seconds } = plan;
+  progress(`time per load, ${delays.join(', ')} ms from the database`);
+  const times = await timePerLoad({ ...data, delays, rounds, loads: loadsPerRound });
+  progress(`statements of ${loads} loads, everything in memory`);
+  const warm = await statementsWhenWarm({ ...data, loads });
+  progress(`background statements at ${rates.join(' and ')} loads/s, for ${seconds} s`);
+  progress(`meanwhile, statements of ${loads} loads from the start of a process`);
+  // Both only count, and each on proxies of its own: neither minds that the other keeps the machine busy.
+  const [fromStart, background] = await Promise.all([
+    statementsFromStart({ ...data, loads }, plan.conversationsFromStart),
+    backgroundStatements({ ...data, rates, seconds }),
+  ]);
+  return [...times, ...warm, ...fromStart, ...background];
+}
+
+function judge(measurements: readonly Measurement[], plan: Settings): Target[] {
+  const find = (name: string, contender: string, metric: string): Measurement => {
+    const found = measurements.find((row) => row.case === name && row.contender === contender && row.metric === metric);
+    if (found === undefined) throw new Error(`nobody measured ${metric} of ${contender}: ${name}`);
+    return found;
+  };
+  const shorter = (delay: number): number => find(caseAtDelay(delay), 'uncached', 'time per load').ratio ?? 0;
+  const perLoad = find(caseWhenWarm(plan.loads, plan.data.conversations), 'cached', 'statements per load').value;
+  const perMinute = plan.rates.map((rate) => find(caseAtRate(rate), 'cached', 'statements').value);
+  return [
+    {
+      target: 'time per load, database 5 ms away: >= 100 times shorter',
+      measured: `${shorter(5).toFixed(0)} times (0 ms away: ${shorter(0).toFixed(0)} times)`,
+      met: shorter(5) >= 100,
+    },
+    { target: 'everything in memory: 0 statements per load', measured: `${perLoad}`, met: perLoad === 0 },
+    {
+      target: `background statements per minute: the same at ${plan.rates.join(' and ')} loads/s`,
+      measured: perMinute.map((value) => value.toFixed(1)).join(' and '),
+      met: new Set(perMinute).size === 1,
+    },
+    ...plan.conversationsFromStart.map((conversations) => {
+      const name = caseFromStart(plan.loads, conversations);
+      const fewer = find(name, 'uncached', 'statements').ratio ?? 0;
+      return {
+        target: `${name}: >= 1000 times fewer statements`,
+        measured: `${fewer.toFixed(0)} times`,
+        met: fewer >= 1000,
+      };
+    }),
+  ];
+}
+
+async function versions(databaseUrl: string): Promise<Record<string, string>> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  const { rows } = await client.query<{ server_version: string }>('show server_version');
+  await client.end();
+  return {
+    postgresql: rows[0]!.server_version,
+    ...versionsOf(['evercache', '@evercache/postgres', '@evercache/chat-server', 'pg', 'ai', 'zod']),
+  };
+}

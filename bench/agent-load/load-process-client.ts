@@ -1,0 +1,44 @@
+/** Starts load processes and talks to them. A process that fails fails the bench, and none outlives it. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { LoadProcessSetup, LoadRequest, LoadResult } from './load-process.ts';
+
+export class LoadProcess {
+  readonly #child: ChildProcess;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  /** Resolves when the process has done it. One request at a time. */
+  async run(request: LoadRequest): Promise<LoadResult> {
+    return (await ask(this.#child, request)) as LoadResult;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.disconnect();
+    await gone;
+  }
+}
+
+/** Starts a process; resolves when it is ready to load. */
+export async function startLoadProcess(setup: LoadProcessSetup): Promise<LoadProcess> {
+  const program = fileURLToPath(new URL('./load-process.ts', import.meta.url));
+  const child = fork(program, { stdio: ['ignore', 2, 2, 'ipc'] }); // standard output belongs to the results
+  await ask(child, setup);
+  return new LoadProcess(child);
+}
+
+function ask(child: ChildProcess, message: object): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const failed = (code: number | null): void => reject(new Error(`a load process ended with code ${code}`));
+    child.once('exit', failed);
+    child.once('message', (answer) => {
+      child.off('exit', failed);
+      resolve(answer);
+    });
+    child.send(message);
+  });
+}

@@ -1,0 +1,44 @@
+/** What a bench is, and what it reports. */
+
+export interface Bench {
+  /** One line for the list of benches. */
+  readonly title: string;
+  run(options: BenchOptions): Promise<BenchReport>;
+}
+
+export interface BenchOptions {
+  /** A smoke run: small, a few seconds, and its figures mean nothing. */
+  readonly quick: boolean;
+  /** How long a part runs that needs real time, in seconds. Default: the bench's own. */
+  readonly seconds: number | undefined;
+  /** Hears what the bench is doing. */
+  readonly progress: (text: string) => void;
+}
+
+export interface BenchReport {
+  /** What the figures depend on: sizes, rounds, settings. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Versions of what took part, beside those of the runtime. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly measurements: readonly Measurement[];
+  readonly targets: readonly Target[];
+}
+
+export interface Measurement {
+  /** The circumstances: a delay, a rate, a size. */
+  readonly case: string;
+  /** Who was measured. */
+  readonly contender: string;
+  readonly metric: string;
+  readonly value: number;
+  readonly unit: string;
+  /** How many times the value of this case's baseline; `null` where there is none to compare with. */
+  readonly ratio: number | null;
+}
+
+export interface Target {
+  readonly target: string;
+  /** The figure that decides, in words. */
+  readonly measured: string;
+  readonly met: boolean;
+}

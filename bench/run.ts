@@ -1,0 +1,81 @@
+/**
+ * `npm run bench`: runs all benches, or those that are named. `--json` prints one JSON object a line instead of tables,
+ * `--quick` is a smoke run, `--seconds N` sets how long a part runs that needs real time, `--list` names the benches.
+ * A run that is not quick saves `results/NAME.json`.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { parseArgs } from 'node:util';
+import { agentLoad } from './agent-load.ts';
+import type { Bench, BenchReport } from './bench.ts';
+import { formatReport } from './format-report.ts';
+
+const benches: Readonly<Record<string, Bench>> = { 'agent-load': agentLoad };
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof TypeError ? error.message : error);
+  process.exit(1); // and whatever part of the bench still runs ends with us
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      seconds: { type: 'string' },
+    },
+  });
+  if (values.list) {
+    for (const [name, { title }] of Object.entries(benches)) console.log(`${name}  ${title}`);
+    return;
+  }
+  const seconds = readSeconds(values.seconds);
+  const names = positionals.length > 0 ? positionals : Object.keys(benches);
+  const unknown = names.find((name) => !Object.hasOwn(benches, name));
+  if (unknown !== undefined) {
+    throw new TypeError(`bench: expected one of ${Object.keys(benches).join(', ')}, got "${unknown}"`);
+  }
+  for (const name of names) {
+    const loadAtStart = loadavg();
+    const progress = (text: string): void => console.error(`${name}: ${text}`);
+    const report = await benches[name]!.run({ quick: values.quick, seconds, progress });
+    if (values.json) for (const row of report.measurements) console.log(JSON.stringify({ bench: name, ...row }));
+    else console.log(formatReport(name, report, values.quick));
+    if (!values.quick) save(name, report, loadAtStart);
+  }
+}
+
+function readSeconds(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  if (!(seconds >= 1 && seconds <= 3600)) throw new TypeError(`--seconds: expected 1 to 3600, got "${text}"`);
+  return seconds;
+}
+
+function save(name: string, { measurements, targets, settings, versions }: BenchReport, loadAtStart: number[]): void {
+  const [cpu] = cpus();
+  const result = {
+    bench: name,
+    date: new Date().toISOString(),
+    machine: {
+      cpu: cpu?.model ?? 'unknown',
+      cores: availableParallelism(),
+      memoryGiB: Math.round(totalmem() / 2 ** 30),
+      system: `${type()} ${release()}`,
+      // Above the number of cores, others were working, too.
+      loadAverageAtStart: loadAtStart.map((load) => Math.round(load * 100) / 100),
+    },
+    runtime: { node: process.versions.node, v8: process.versions.v8 },
+    versions,
+    settings,
+    targets,
+    measurements,
+  };
+  const directory = new URL('./results/', import.meta.url);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(new URL(`${name}.json`, directory), `${JSON.stringify(result, null, 2)}\n`);
+}
