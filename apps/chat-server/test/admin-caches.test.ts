@@ -133,12 +133,13 @@ describe('GET /admin/caches/:name/entries/:key', () => {
   ])('takes any string for a key: %s', async (_name, key) => {
     const selection = { keys: [key] };
     const url = `/admin/caches/user-instructions/entries/${encodeURIComponent(key)}`;
-    // This cache learns of a key when it is asked for it: so the path names the key that the body named.
+    // This cache learns that there is nothing under a key when it is asked for it: so the path names the key that the
+    // body named.
     expect((await post('/admin/caches/user-instructions/warm', selection)).json()).toMatchObject({
       requested: 1,
       failed: 0,
     });
-    expect((await get(url)).json().state).toBe('fresh');
+    expect((await get(url)).json().state).toBe('absent');
     expect((await post('/admin/caches/user-instructions/invalidate', selection)).json()).toEqual({ invalidated: 1 });
     expect((await get(url)).json().state).toBe('unknown');
   });
