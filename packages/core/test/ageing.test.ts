@@ -71,12 +71,18 @@ describe.each(WITH_SNAPSHOT)('a set that is refreshed, with $shape', ({ methods 
 
   test('may come with an age of its own', async () => {
     const clock = new SteadyClock();
-    const source: Source<string> = { fetchAll: async () => ({ entries: [['a', 'a']], ageMs: 900 }) };
+    let ageMs = 900;
+    const source: Source<string> = { fetchAll: async () => ({ entries: [['a', 'a']], ageMs }) };
     const cache = new TTLCacheService<string>({ name: 'test', source, clock, ...TIMES });
     await cache.refresh();
     expect(cache.inspect('a')).toMatchObject({ state: 'fresh', ageMs: 900 });
     await clock.advance(101);
     expect(cache.inspect('a')).toMatchObject({ state: 'stale' });
+    ageMs = 11_000;
+    expect((await cache.refresh()).outcome).toBe('unchanged');
+    expect(cache.inspect('a')).toMatchObject({ state: 'stale', ageMs: 11_000 });
+    await clock.advance(1);
+    expect(cache.inspect('a').state).toBe('unknown');
   });
 
   test('that is slower than ttl is stale at once, and degraded', async () => {

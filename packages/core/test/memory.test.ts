@@ -108,7 +108,8 @@ describe('what can be collected', () => {
       await cache.stop();
       references.push(new WeakRef(cache), new WeakRef(source), new WeakRef(source.breakerKey as object));
     }
-    expect(await alive(references)).toBeLessThanOrEqual(3);
+    // What the stack or a register still points at may live on; a leak would be all of one kind: 20.
+    expect(await alive(references)).toBeLessThanOrEqual(9);
   });
 
   test('what memoByIdentity has built, with one of the objects it was built from', async () => {

@@ -94,6 +94,16 @@ describe.each(WITH_SNAPSHOT)('a whole refresh, with $shape', ({ methods }) => {
     }
   });
 
+  test('that is under way is not also to come', async () => {
+    const set = setUp<string>({ methods, rows: rowsOf('a') });
+    await load(set);
+    set.source.behave('hold');
+    await set.clock.advance('1m');
+    expect(set.source.count()).toBe(2);
+    expect('nextRefreshInMs' in set.cache.status()).toBe(false);
+    await set.cache.stop();
+  });
+
   test('that failed is tried again after random(0, min(30 s, 200 ms · 2^n)), then at its interval again', async () => {
     const set = setUp<string>({ methods, rows: rowsOf('a'), ttl: '1d', refreshInterval: '10m' });
     const { source, cache, clock } = set;
@@ -242,6 +252,29 @@ test('a refresh of very many keys is a whole snapshot where there is one', async
   expect(set.cache.status().lastRefresh).toMatchObject({ kind: 'snapshot', reason: 'invalidate' });
   expect(set.cache.get('7')).toBe('new');
   await set.cache.stop();
+});
+
+test('a manual refresh that joins a nudge is still one that is awaited, and that may be the probe', async () => {
+  const set = setUp<string>({ methods: ['fetchAll', 'fetchOne'], rows: rowsOf('a') });
+  const { source, cache, clock, calls } = set;
+  clock.chance = 0.999;
+  await load(set);
+  source.behave('hold');
+  const running = cache.refresh();
+  await cache.invalidate('a');
+  const joined = cache.refresh();
+  source.behave('fail');
+  for (let call = 1; call <= 3; call += 1) await cache.fetch('b').catch(() => undefined);
+  expect(cache.status().breaker).toBe('open');
+  source.behave('hold');
+  calls[1]!.fail();
+  await running;
+  await settle();
+  expect(clock.keepAliveTimers).toBe(1);
+  calls.at(-1)!.answer();
+  expect(await joined).toMatchObject({ outcome: 'published', reason: 'invalidate' });
+  expect(cache.status().breaker).toBe('closed');
+  await cache.stop();
 });
 
 test('the source is told why it is asked', async () => {

@@ -150,6 +150,21 @@ describe.each(SHAPES)('with $shape', ({ methods }) => {
     expect([...(await cache.fetchMany(['a'], { signal }))]).toEqual([['a', 'new']]);
   });
 
+  test('a signal that is aborted by the call itself ends the wait as well', async () => {
+    for (const key of ['b', 'a']) {
+      const { source, cache } = await aged(methods);
+      source.behave('hold');
+      const controller = new AbortController();
+      const calls = source.calls.push.bind(source.calls);
+      source.calls.push = (call) => {
+        controller.abort();
+        return calls(call);
+      };
+      const gaveUp = cache.fetch(key, { signal: controller.signal });
+      await expect(gaveUp).rejects.toMatchObject({ code: 'aborted' });
+    }
+  });
+
   test('leaves neither a timer nor a listener on the signal behind', async () => {
     const { source, cache, clock, calls } = await aged(methods);
     source.behave('hold');
