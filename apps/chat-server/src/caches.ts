@@ -66,6 +66,8 @@ export function createCaches(database: Database): Caches {
         ttl: TTL_MS.apiKeys,
         staleIfError: STALE_IF_ERROR_MS,
         refreshInterval: '30s',
+        // Whoever revokes most of the keys means it: that must not wait for a second answer.
+        guard: { acceptAfter: 1 },
       }),
     ),
     // Read on demand, for there are too many pairs to hold them all. What is held is read again in one statement a

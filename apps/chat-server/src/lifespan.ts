@@ -135,5 +135,8 @@ function watch(cache: AnyCache, log: Log): void {
       log.info({ cache: name }, 'cache recovered');
     }
   });
+  cache.on('held', ({ removed, of }) =>
+    log.warn({ cache: name, removed, of }, 'most rows are suddenly gone: they are served until another refresh agrees'),
+  );
   cache.on('quarantine', () => log.warn({ cache: name }, 'a row is wrong and was quarantined; see /admin/caches'));
 }

@@ -35,6 +35,21 @@ describe.each(bothDatabases)('the caches on %s', (_, use) => {
     expect(await apiKeys.fetch(hashApiKey(key))).toBeUndefined();
   });
 
+  it('keep the agents where the table is suddenly empty, but not keys that were all revoked', async () => {
+    const { agents: configurations, apiKeys } = agents.bench.caches;
+    const before = configurations.size;
+    await test.database.query('update agent_configurations set is_active = false');
+    await test.database.query('update api_keys set revoked_at = now()');
+    expect(await configurations.refresh()).toMatchObject({ outcome: 'held', held: before });
+    expect(configurations.size).toBe(before);
+    expect(configurations.status().state).toBe('held');
+    await apiKeys.refresh();
+    expect(apiKeys.size).toBe(0);
+    await test.database.query('update agent_configurations set is_active = true');
+    await configurations.refresh();
+    expect(configurations.status().state).toBe('live');
+  });
+
   it('remember that a user has no instructions as long as any other answer', async () => {
     const { bench } = agents;
     const key = instructionsKey({ userId: 'nobody', agentId: await bench.idOf('listener') });

@@ -1,3 +1,5 @@
+import type { RefreshReport } from './status.ts';
+
 /** Plain counters, written by whoever sees the event. */
 export class Counters {
   hits = 0;
@@ -9,6 +11,12 @@ export class Counters {
   coalesced = 0;
   refreshes = 0;
   refreshFailures = 0;
+  rateLimited = 0;
   invalidations = 0;
   evictions = 0;
+
+  countRound(outcome: RefreshReport['outcome']): void {
+    if (outcome === 'failed') this.refreshFailures += 1;
+    else if (outcome !== 'stopped') this.refreshes += 1;
+  }
 }

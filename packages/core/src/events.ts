@@ -9,10 +9,22 @@ export interface CacheEvents {
   readonly change: CacheChange;
   /** A call to the source failed. */
   readonly error: CacheError;
+  /** A snapshot lacked so much that its removals wait for confirmation; the rows stay. */
+  readonly held: HeldRemovals;
   /** A row failed its schema; its last good value, if any, stays. */
   readonly quarantine: { readonly key: string; readonly message: string };
   /** `status().state` changed. */
   readonly state: { readonly from: CacheState; readonly to: CacheState };
+}
+
+export interface HeldRemovals {
+  /** Rows that the snapshot lacked, of so many that were visible. */
+  readonly removed: number;
+  readonly of: number;
+  /** Answers in a row that lacked them, and how many of these are needed. */
+  readonly answers: number;
+  readonly needed: number;
+  readonly sampleKeys: readonly string[];
 }
 
 export interface CacheChange {

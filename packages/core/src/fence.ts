@@ -17,6 +17,8 @@ export class Fence {
   readonly #open = new Set<number>();
   readonly #marks = new Map<string, number>();
   #markOfAll = 0;
+  /** The last answer for all keys: its ticket, and when it was stored. */
+  #bulk = { ticket: 0, storedAt: 0 };
 
   /** The ticket of a request that is about to be sent. Close it when its answer has been dealt with. */
   open(): number {
@@ -59,6 +61,18 @@ export class Fence {
   /** An answer to the request with this ticket was stored for all keys. */
   storedAll(ticket: number): void {
     this.#markOfAll = Math.max(this.#markOfAll, ticket);
+    this.#bulk = { ticket, storedAt: this.moment() };
+  }
+
+  /**
+   * Did a request with this ticket overlap with the last answer for all keys? Then nobody knows which of the two was
+   * read first, and where refreshes follow changes, the one that lost would never come again:
+   *
+   *     changes ──ticket 1──▶ source, reads v2 ──▶ stored, position after v2
+   *     fetch a   ──ticket 2──▶ source, reads v1 ………………………▶ stored, because 2 > 1: a is v1 for ever
+   */
+  overlapsBulk(ticket: number): boolean {
+    return ticket > this.#bulk.ticket && ticket < this.#bulk.storedAt;
   }
 
   /** Nothing requested before this moment may be stored under this key. */

@@ -38,8 +38,8 @@ interface FetchingOptions<T> {
   readonly softTimeout: number;
   /** A value older than this is not served, whatever happens. */
   readonly maxAge: number;
-  /** A snapshot is the only word on absent keys; it holds this long. `undefined`: single keys can be asked for. */
-  readonly snapshotNegativeTtl: number | undefined;
+  /** For how long the last refresh's word counts that there is no such key; 0: ask for it. */
+  readonly missingTtl: number;
   readonly isStopped: () => boolean;
 }
 
@@ -95,11 +95,11 @@ export class Fetching<T> {
 
   /** Since the key is known to be absent; `undefined`: it is not, or it is time to ask again. */
   absentFor(key: string, now: number): number | undefined {
-    const { store, snapshotNegativeTtl } = this.#options;
+    const { store, missingTtl } = this.#options;
     const absentFor = store.absentFor(key, now);
-    if (absentFor !== undefined || snapshotNegativeTtl === undefined) return absentFor;
+    if (absentFor !== undefined || missingTtl === 0) return absentFor;
     const missingFor = store.missingFromBaseFor(key, now);
-    return missingFor !== undefined && missingFor <= snapshotNegativeTtl ? missingFor : undefined;
+    return missingFor !== undefined && missingFor <= missingTtl ? missingFor : undefined;
   }
 
   async #ask(key: string, options: FetchOptions | undefined): Promise<T | undefined> {

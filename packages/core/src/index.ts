@@ -1,19 +1,31 @@
 export type { BreakerState } from './breaker.ts';
+export type { CacheSnapshot, SnapshotOptions } from './cache-snapshot.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { type Derived, memoByIdentity } from './derive.ts';
 export type { Duration } from './duration.ts';
 export { CACHE_ERROR_CODES, CacheError, type CacheErrorCode, type CacheErrorDetails } from './errors.ts';
-export type { CacheChange, CacheEventName, CacheEvents, CacheListener } from './events.ts';
+export type { CacheChange, CacheEventName, CacheEvents, CacheListener, HeldRemovals } from './events.ts';
 export type { FetchOptions, WarmReport } from './fetching.ts';
-export type { OptionsWithoutSchema, OptionsWithSchema, TTLCacheOptions } from './options.ts';
+export type { Guard, OptionsWithoutSchema, OptionsWithSchema, TTLCacheOptions } from './options.ts';
 export { type AnyCache, CacheRegistry } from './registry.ts';
 export type { StandardSchema } from './schema.ts';
 export { type RefreshOptions, TTLCacheService } from './service.ts';
-export { Aged, aged, type Entries, type FetchContext, type Snapshot, type Source } from './source.ts';
+export {
+  Aged,
+  aged,
+  type Cursor,
+  type Delta,
+  type Entries,
+  type FetchContext,
+  type Snapshot,
+  type Source,
+  type WatchContext,
+} from './source.ts';
 export type {
   CacheState,
   CacheStats,
   CacheStatus,
+  HeldStatus,
   Inspection,
   KeyState,
   QuarantinedRow,

@@ -4,6 +4,7 @@ import type { CacheError } from './errors.ts';
 import type { CacheEvents, Events } from './events.ts';
 import type { Fence } from './fence.ts';
 import type { CheckedRow, RowCheck } from './schema.ts';
+import { Slice } from './slice.ts';
 import { Aged, type FetchContext, type Source } from './source.ts';
 import type { Sent, SourceCalls } from './source-calls.ts';
 
@@ -11,9 +12,10 @@ import type { Sent, SourceCalls } from './source-calls.ts';
 export interface SingleStore<T> {
   staleValue(key: string): T | undefined;
   prepare(value: T, held: T | undefined): T;
-  put(key: string, value: T, confirmedAt: number): T;
+  put(key: string, prepared: T, confirmedAt: number): T;
   putAbsent(key: string, confirmedAt: number): void;
   putQuarantined(key: string, problem: string): void;
+  doubt(key: string): void;
 }
 
 /** What the source said about one key. */
@@ -92,17 +94,21 @@ export class KeyReader<T> {
     const { calls, fence, store, ttl, now } = this.#options;
     const confirmedAt = sent.at - ageMs;
     const admitted = fence.admits(key, sent.ticket);
+    const stored = (): void => {
+      fence.stored(key, sent.ticket);
+      if (fence.overlapsBulk(sent.ticket)) store.doubt(key);
+    };
     if (row === undefined) {
       if (admitted) {
-        fence.stored(key, sent.ticket);
         store.putAbsent(key, confirmedAt);
+        stored();
       }
       return { value: undefined };
     }
     if (row.problem !== undefined) {
       if (admitted) {
-        fence.stored(key, sent.ticket);
         store.putQuarantined(key, row.problem);
+        stored();
         bad.push({ key, message: row.problem });
       }
       return { error: calls.error('source-failed', `the row failed its schema: ${row.problem}`, { key }) };
@@ -110,8 +116,9 @@ export class KeyReader<T> {
     // An answer slower than the ttl is stale on arrival: its caller gets it, the store does not. If it is equal to what
     // is held, the caller gets that: identity is version, on every path.
     if (!admitted || now() - confirmedAt > ttl) return { value: store.prepare(row.value, store.staleValue(key)) };
-    fence.stored(key, sent.ticket);
-    return { value: store.put(key, row.value, confirmedAt) };
+    const value = store.put(key, row.value, confirmedAt);
+    stored();
+    return { value };
   }
 
   async #request(keys: readonly string[], context: FetchContext, sent: Sent): Promise<KeyAnswer<T>[]> {
@@ -124,12 +131,26 @@ export class KeyReader<T> {
       const problem = new TypeError(`expected fetchMany to answer a Map, got ${typeof found}`);
       throw Object.assign(problem, { reachable: true });
     }
-    return Promise.all(keys.map((key) => this.#answer(key, found.get(key), sent)));
+    const slice = new Slice();
+    const answers: (KeyAnswer<T> | Promise<KeyAnswer<T>>)[] = [];
+    for (const key of keys) {
+      answers.push(this.#answer(key, found.get(key), sent));
+      if (slice.isOver()) await slice.next();
+    }
+    return Promise.all(answers);
   }
 
-  async #answer(key: string, answer: unknown, sent: Sent): Promise<KeyAnswer<T>> {
+  #answer(key: string, answer: unknown, sent: Sent): KeyAnswer<T> | Promise<KeyAnswer<T>> {
+    const { rows, store } = this.#options;
     const ageMs = answer instanceof Aged ? answer.ageMs : 0;
     const value: unknown = answer instanceof Aged ? answer.value : answer;
-    return { key, sent, ageMs, row: value === undefined ? undefined : await this.#options.rows.check(value) };
+    if (value === undefined) return { key, sent, ageMs, row: undefined };
+    const toAnswer = (row: CheckedRow<T>): KeyAnswer<T> => {
+      if (row.problem !== undefined) return { key, sent, ageMs, row };
+      // Compared and frozen here, a slice at a time: what is left for the moment of storing is cheap.
+      return { key, sent, ageMs, row: { value: store.prepare(row.value, store.staleValue(key)) } };
+    };
+    const checked = rows.check(value);
+    return checked instanceof Promise ? checked.then(toAnswer) : toAnswer(checked);
   }
 }

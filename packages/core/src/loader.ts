@@ -6,7 +6,9 @@
  *     fetch a ─┘
  *     invalidate a: the flight goes on for those who wait, but nobody joins it any more
  */
+import type { AbsentLimit } from './absent-limit.ts';
 import type { Counters } from './counters.ts';
+import type { CacheError } from './errors.ts';
 import type { Fence } from './fence.ts';
 import type { KeyOutcome, KeyReader } from './key-reader.ts';
 import { eachLimited, SINGLE_CALLS_AT_A_TIME } from './limited.ts';
@@ -29,6 +31,10 @@ interface LoaderOptions<T> {
   readonly fence: Fence;
   readonly counters: Counters;
   readonly now: () => number;
+  readonly absentLimit: AbsentLimit;
+  /** Is nothing at all held under this key? */
+  readonly isUnknown: (key: string) => boolean;
+  readonly rateLimited: (key: string) => CacheError;
   /** For a source that can only be asked for everything: one snapshot for all these keys. */
   readonly loadFromSnapshot: (keys: readonly string[], fresh: boolean) => Promise<T | undefined>[];
 }
@@ -58,8 +64,9 @@ export class Loader<T> {
     }
     if (missing.length === 0) return flights;
     const takeOff = { startedAt: now(), sentAfter: fence.moment() };
-    const answers = this.#ask(missing, request);
-    for (const [index, key] of missing.entries()) {
+    const allowed = this.#refuseUnknown(missing, (key, refused) => flights.set(key, { ...takeOff, promise: refused }));
+    const answers = this.#ask(allowed, request);
+    for (const [index, key] of allowed.entries()) {
       const flight = { ...takeOff, promise: answers[index]! };
       flights.set(key, flight);
       this.#watch(key, flight);
@@ -84,18 +91,41 @@ export class Loader<T> {
     return flight;
   }
 
+  /** While too many answers are "absent", a key of which nothing is held is refused. Gives the keys that may be asked. */
+  #refuseUnknown(
+    keys: readonly string[],
+    refuse: (key: string, refused: Promise<undefined>) => void,
+  ): readonly string[] {
+    const { absentLimit, isUnknown, rateLimited, counters, now } = this.#options;
+    if (!absentLimit.isReached(now())) return keys;
+    return keys.filter((key) => {
+      if (!isUnknown(key)) return true;
+      counters.rateLimited += 1;
+      const refused = Promise.reject<undefined>(rateLimited(key));
+      // Its caller may have given up meanwhile.
+      refused.catch(() => undefined);
+      refuse(key, refused);
+      return false;
+    });
+  }
+
   #watch(key: string, flight: Flight<T>): void {
     this.#flights.set(key, flight);
     const land = (): void => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     };
+    const landed = (value: T | undefined): void => {
+      if (value === undefined) this.#options.absentLimit.count(this.#options.now());
+      land();
+    };
     // Also keeps a failure that nobody waits for (all were served stale) from being unhandled.
-    flight.promise.then(land, land);
+    flight.promise.then(landed, land);
   }
 
   /** An answer for each key, aligned with them. */
   #ask(keys: readonly string[], { reason, fresh }: LoadRequest): Promise<T | undefined>[] {
     const { reader, loadFromSnapshot } = this.#options;
+    if (keys.length === 0) return [];
     if (!reader.canRead) return loadFromSnapshot(keys, fresh);
     const call = { reason, awaited: true };
     const read = (batch: readonly string[]): Promise<KeyOutcome<T>[]> =>

@@ -1,8 +1,19 @@
 /** The options of a cache: checked once, then a frozen object without gaps. */
 import { type Clock, systemClock } from './clock.ts';
 import { type Duration, parseDuration } from './duration.ts';
+import { nearest } from './nearest.ts';
 import type { StandardSchema } from './schema.ts';
 import type { Source } from './source.ts';
+
+/** When a snapshot's removals look like a catastrophe, and what confirms them. */
+export interface Guard {
+  /** More than this share of the rows gone at once is held; a set that becomes empty always is. @default 0.5 */
+  readonly maxRemovedShare: number;
+  /** The share of fewer rows than this is not judged. @default 20 */
+  readonly minRows: number;
+  /** So many answers in a row that agree make the removals true; 1: they are true at once. @default 2 */
+  readonly acceptAfter: number;
+}
 
 interface CommonOptions {
   /** Names the cache in errors, metrics and logs. */
@@ -24,6 +35,21 @@ interface CommonOptions {
   readonly refreshTimeout?: Duration;
   /** While a stale value may be served, `fetch` waits no longer than this for the source. @default '100ms' */
   readonly softTimeout?: Duration;
+  /**
+   * Holds the removals of a snapshot that looks like a catastrophe until they are confirmed; readers keep the old rows.
+   * @default { maxRemovedShare: 0.5, minRows: 20, acceptAfter: 2 }
+   */
+  readonly guard?: Partial<Guard>;
+  /**
+   * After a complete load, a key that it did not have is absent without asking the source. Needs `fetchAll`.
+   * @default false
+   */
+  readonly closedWorld?: boolean;
+  /**
+   * So many times a second the source may be asked for keys that turn out to be absent, in bursts of ten times as many;
+   * beyond that, a fetch of a key of which nothing is held is refused with `rate-limited`. @default 100
+   */
+  readonly maxAbsentPerSecond?: number;
   /** Bound of a cache whose source has no `fetchAll`; the oldest entry goes first. @default 10_000 */
   readonly maxEntries?: number;
   /** What `start()` does when the first load fails: go on trying in the background, or throw. @default 'continue' */
@@ -62,6 +88,9 @@ export interface ResolvedOptions<T> {
   readonly timeout: number;
   readonly refreshTimeout: number;
   readonly softTimeout: number;
+  readonly guard: Guard;
+  readonly closedWorld: boolean;
+  readonly maxAbsentPerSecond: number;
   readonly maxEntries: number;
   readonly onStartFailure: 'continue' | 'throw';
   readonly freeze: boolean;
@@ -79,22 +108,22 @@ const KNOWN_OPTIONS = [
   'timeout',
   'refreshTimeout',
   'softTimeout',
+  'guard',
+  'closedWorld',
+  'maxAbsentPerSecond',
   'maxEntries',
   'onStartFailure',
   'freeze',
   'clock',
 ] as const satisfies readonly (keyof ResolvedOptions<unknown>)[];
 
-const SOURCE_METHODS = ['fetchAll', 'fetchOne', 'fetchMany', 'status'] as const;
+const KNOWN_IN_GUARD = ['maxRemovedShare', 'minRows', 'acceptAfter'] as const satisfies readonly (keyof Guard)[];
+
+const SOURCE_METHODS = ['fetchAll', 'fetchOne', 'fetchMany', 'fetchChanges', 'watch', 'status'] as const;
 
 /** Checks the options and fills the gaps; what is wrong throws one TypeError: option, expected, got. */
 export function resolveOptions<T>(options: TTLCacheOptions<T>): ResolvedOptions<T> {
-  if (typeof options !== 'object' || options === null) fail('options', 'an object', options);
-  for (const name of Object.keys(options)) {
-    if (!(KNOWN_OPTIONS as readonly string[]).includes(name)) {
-      throw new TypeError(`TTLCacheService: unknown option "${name}"; expected one of ${KNOWN_OPTIONS.join(', ')}`);
-    }
-  }
+  checkNames('TTLCacheService', options, KNOWN_OPTIONS);
   const { name, source, schema } = options;
   if (typeof name !== 'string' || name === '') fail('name', 'a non-empty string', name);
   checkSource(source);
@@ -109,6 +138,12 @@ export function resolveOptions<T>(options: TTLCacheOptions<T>): ResolvedOptions<
     fail('onStartFailure', "'continue' or 'throw'", onStartFailure);
   }
   if (typeof freeze !== 'boolean') fail('freeze', 'a boolean', freeze);
+  const { closedWorld = false, maxAbsentPerSecond = 100 } = options;
+  if (typeof closedWorld !== 'boolean') fail('closedWorld', 'a boolean', closedWorld);
+  if (closedWorld && !hasSnapshot) fail('closedWorld', 'false for a source without fetchAll', closedWorld);
+  if (!(typeof maxAbsentPerSecond === 'number' && maxAbsentPerSecond > 0)) {
+    fail('maxAbsentPerSecond', 'a number greater than 0, or Infinity', maxAbsentPerSecond);
+  }
   return Object.freeze({
     name,
     source,
@@ -120,11 +155,29 @@ export function resolveOptions<T>(options: TTLCacheOptions<T>): ResolvedOptions<
     timeout: duration(options, 'timeout', '10s', POSITIVE_FINITE)!,
     refreshTimeout: duration(options, 'refreshTimeout', '60s', POSITIVE_FINITE)!,
     softTimeout: duration(options, 'softTimeout', '100ms', NOT_NEGATIVE_FINITE)!,
+    guard: guardOf(options.guard),
+    closedWorld,
+    maxAbsentPerSecond,
     maxEntries: maxEntries(options, hasSnapshot),
     onStartFailure,
     freeze,
     clock: clockOf(options.clock),
   });
+}
+
+/**
+ * Refuses names that are not known: a typing error must not silently mean "the default".
+ * @throws TypeError with the name that was probably meant, or all that are known.
+ */
+export function checkNames(where: string, given: unknown, known: readonly string[]): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new TypeError(`${where}: expected an object of options, got ${describe(given)}`);
+  }
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const meant = nearest(unknown, known);
+  const hint = meant === undefined ? `expected one of ${known.join(', ')}` : `did you mean "${meant}"?`;
+  throw new TypeError(`${where}: unknown option ${describe(unknown)}; ${hint}`);
 }
 
 interface Range {
@@ -170,6 +223,21 @@ function maxEntries({ maxEntries: given }: CommonOptions, hasSnapshot: boolean):
   return given;
 }
 
+function guardOf(given: Partial<Guard> = {}): Guard {
+  checkNames('TTLCacheService: option "guard"', given, KNOWN_IN_GUARD);
+  const { maxRemovedShare = 0.5, minRows = 20, acceptAfter = 2 } = given;
+  if (!(typeof maxRemovedShare === 'number' && maxRemovedShare > 0 && maxRemovedShare <= 1)) {
+    fail('guard.maxRemovedShare', 'a number greater than 0, up to 1', maxRemovedShare);
+  }
+  if (!(Number.isInteger(minRows) && minRows > 0)) {
+    fail('guard.minRows', 'a whole number greater than 0', minRows);
+  }
+  if (!(Number.isInteger(acceptAfter) && acceptAfter > 0)) {
+    fail('guard.acceptAfter', 'a whole number greater than 0', acceptAfter);
+  }
+  return Object.freeze({ maxRemovedShare, minRows, acceptAfter });
+}
+
 function checkSource(source: Source<unknown>): void {
   if (typeof source !== 'object' || source === null)
     fail('source', 'an object with fetchAll, fetchOne or fetchMany', source);
@@ -179,6 +247,9 @@ function checkSource(source: Source<unknown>): void {
   }
   if (source.fetchAll === undefined && source.fetchOne === undefined && source.fetchMany === undefined) {
     throw new TypeError('TTLCacheService: option "source": expected fetchAll, fetchOne or fetchMany, got none of them');
+  }
+  if (source.fetchChanges !== undefined && source.fetchAll === undefined) {
+    throw new TypeError('TTLCacheService: option "source": expected fetchAll beside fetchChanges, got none');
   }
 }
 

@@ -1,9 +1,13 @@
 /** Puts the parts of a cache together: the only file that knows them all. */
+import { AbsentLimit } from './absent-limit.ts';
 import { type Breaker, breakerOf } from './breaker.ts';
 import { Counters } from './counters.ts';
+import type { CacheError } from './errors.ts';
 import { Events } from './events.ts';
 import { Fence } from './fence.ts';
 import { Fetching } from './fetching.ts';
+import { Health } from './health.ts';
+import { Held } from './held.ts';
 import { KeyReader } from './key-reader.ts';
 import { Loader } from './loader.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -13,6 +17,7 @@ import { RowCheck } from './schema.ts';
 import { SourceCalls } from './source-calls.ts';
 import type { RefreshReport } from './status.ts';
 import { Store } from './store.ts';
+import { Watcher } from './watcher.ts';
 
 export interface Parts<T> {
   readonly breaker: Breaker;
@@ -21,59 +26,98 @@ export interface Parts<T> {
   readonly events: Events;
   readonly fence: Fence;
   readonly fetching: Fetching<T>;
+  readonly health: Health;
+  readonly held: Held;
   readonly loader: Loader<T>;
   readonly refresher: Refresher;
   readonly store: Store<T>;
+  readonly watcher: Watcher;
 }
 
-/** What the parts tell the cache. */
-interface Hooks {
-  /** The last source call failed for want of the source, or did not. */
-  readonly onOutage: (outage: boolean) => void;
-  readonly onBaseAged: () => void;
-  readonly onRound: (report: RefreshReport) => void;
-  readonly isStopped: () => boolean;
-}
-
-export function assemble<T>(options: ResolvedOptions<T>, hooks: Hooks): Parts<T> {
-  const { name, source, clock, ttl, staleIfError, negativeTtl } = options;
+export function assemble<T>(options: ResolvedOptions<T>): Parts<T> {
+  const { name, source, clock, ttl, staleIfError, negativeTtl, closedWorld } = options;
   const now = (): number => clock.now();
   const maxAge = ttl + staleIfError;
   const counters = new Counters();
   const events = new Events(name);
   const fence = new Fence();
+  const held = new Held(options.guard);
   const breaker = breakerOf(source.breakerKey ?? source, clock);
   const rows = new RowCheck<T>(options.schema);
+  const onError = (error: CacheError): void => events.emit('error', error);
   const onEvict = (): void => {
     counters.evictions += 1;
   };
-  const store = new Store<T>({ ...options, onEvict, onBaseAged: hooks.onBaseAged });
-  const calls = new SourceCalls({
-    cache: name,
-    clock,
-    breaker,
-    fence,
-    counters,
-    onOutage: hooks.onOutage,
-    onError: (error) => events.emit('error', error),
-  });
+  const store = new Store<T>({ ...options, held, onEvict, onBaseAged: () => health.update() });
+  const health: Health = new Health(
+    {
+      isBroken: () => breaker.state !== 'closed',
+      isAged: () => source.fetchAll !== undefined && store.basePhase !== 'fresh',
+      keepsTrue: () => refresher.keepsTrue,
+      isHeld: () => held.size > 0,
+      serveStale: (servesStale) => {
+        store.servesStale = servesStale;
+      },
+    },
+    events,
+  );
+  const onOutage = (outage: boolean): void => health.noteOutage(outage);
+  const calls = new SourceCalls({ cache: name, clock, breaker, fence, counters, onOutage, onError });
   const reader = new KeyReader<T>({ ...options, calls, fence, store, rows, events, now });
-  const rounds = new Rounds<T>({ ...options, calls, fence, store, reader, rows, events, maxAge, now });
-  const refresher = new Refresher({
+  const rounds = new Rounds<T>({ ...options, calls, fence, store, held, reader, rows, events, maxAge, now });
+  const refresher: Refresher = new Refresher({
     clock,
     interval: options.refreshInterval,
     breakerRetryInMs: () => breaker.retryInMs,
     isWhole: (request) => rounds.isWhole(request),
     runRound: async (request) => {
       const report = await rounds.run(request);
-      hooks.onRound(report);
+      if (report.dryRun) return report;
+      counters.countRound(report.outcome);
+      health.noteRound(report);
       return report;
     },
   });
+  const watcher = new Watcher({
+    ...options,
+    breaker,
+    onError,
+    nudge: (reason) => {
+      // Nothing else would read again what is known to be absent.
+      if (source.fetchAll === undefined) store.forgetNegatives();
+      refresher.nudge(reason);
+    },
+  });
+  const loader = new Loader<T>({
+    reader,
+    fence,
+    counters,
+    now,
+    absentLimit: new AbsentLimit(options.maxAbsentPerSecond),
+    isUnknown: (key) => store.staleValue(key) === undefined && !store.quarantine.has(key),
+    rateLimited: (key) =>
+      calls.error('rate-limited', 'too many keys that the source does not have; unknown keys have to wait', { key }),
+    loadFromSnapshot: snapshotLoader({ calls, now, refresher, store }),
+  });
+  const fetching = new Fetching<T>({
+    ...options,
+    store,
+    loader,
+    calls,
+    counters,
+    maxAge,
+    missingTtl: closedWorld ? Number.POSITIVE_INFINITY : reader.canRead ? 0 : negativeTtl,
+    isStopped: () => health.lifecycle === 'stopped',
+  });
+  return { breaker, calls, counters, events, fence, fetching, health, held, loader, refresher, store, watcher };
+}
 
+type SnapshotLoaderParts<T> = Pick<Parts<T>, 'calls' | 'refresher' | 'store'> & { readonly now: () => number };
+
+/** Single keys of a source that can only be asked for everything. */
+function snapshotLoader<T>({ calls, now, refresher, store }: SnapshotLoaderParts<T>) {
   const snapshot = (fresh: boolean): Promise<RefreshReport> =>
-    (fresh ? undefined : refresher.wholeUnderWay) ??
-    refresher.refresh({ reason: 'fetch', whole: true, keys: [], awaited: true, insist: false });
+    (fresh ? undefined : refresher.wholeUnderWay) ?? refresher.refresh(ON_DEMAND);
   const findIn = async (report: Promise<RefreshReport>, key: string): Promise<T | undefined> => {
     const { error } = await report;
     if (error !== undefined) throw error;
@@ -85,20 +129,18 @@ export function assemble<T>(options: ResolvedOptions<T>, hooks: Hooks): Parts<T>
     // Unknown still: it was invalidated while the snapshot was on its way.
     return findIn(snapshot(false), key);
   };
-  const loadFromSnapshot = (keys: readonly string[], fresh: boolean): Promise<T | undefined>[] => {
+  return (keys: readonly string[], fresh: boolean): Promise<T | undefined>[] => {
     const report = snapshot(fresh);
     return keys.map((key) => findIn(report, key));
   };
-  const loader = new Loader<T>({ reader, fence, counters, now, loadFromSnapshot });
-  const fetching = new Fetching<T>({
-    ...options,
-    store,
-    loader,
-    calls,
-    counters,
-    maxAge,
-    snapshotNegativeTtl: reader.canRead ? undefined : negativeTtl,
-    isStopped: hooks.isStopped,
-  });
-  return { breaker, calls, counters, events, fence, fetching, loader, refresher, store };
 }
+
+const ON_DEMAND = {
+  reason: 'fetch',
+  whole: true,
+  full: false,
+  keys: [],
+  dryRun: false,
+  awaited: true,
+  insist: false,
+} as const;

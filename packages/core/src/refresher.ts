@@ -10,7 +10,7 @@
  */
 import { fullJitter } from './backoff.ts';
 import type { Clock } from './clock.ts';
-import type { RoundRequest } from './rounds.ts';
+import type { RoundRequest } from './round.ts';
 import type { RefreshReport } from './status.ts';
 
 interface RefresherOptions {
@@ -35,6 +35,7 @@ interface Waiting {
   readonly report: Promise<RefreshReport>;
 }
 
+const BY_ITSELF = { full: false, dryRun: false, awaited: false, insist: false };
 /** A refresh comes at 80 to 100 % of its interval, so that instances do not stay in step. */
 const JITTER_SHARE = 0.2;
 
@@ -79,7 +80,8 @@ export class Refresher {
   /** Refreshes soon, if it is this refresher's business at all. */
   nudge(reason: string, keys?: readonly string[]): void {
     if (!this.#active) return;
-    void this.refresh({ reason, whole: keys === undefined, keys: keys ?? [], awaited: false, insist: false });
+    const whole = keys === undefined;
+    void this.refresh({ ...BY_ITSELF, reason, whole, keys: keys ?? [] });
   }
 
   /** The source is back: what failed is tried again, unless that is just what happens. */
@@ -105,11 +107,11 @@ export class Refresher {
   }
 
   async #run(request: RoundRequest): Promise<RefreshReport> {
-    const whole = this.#options.isWhole(request);
+    const whole = this.#options.isWhole(request) && !request.dryRun;
     this.#running = { whole, report: this.#options.runRound(request) };
     const report = await this.#running.report;
     this.#running = undefined;
-    this.#planAfter(report, whole);
+    if (!request.dryRun) this.#planAfter(report, whole);
     return report;
   }
 
@@ -154,6 +156,9 @@ function merge(a: Waiting['request'], b: Waiting['request']): Waiting['request']
   return {
     reason: a.reason,
     whole: a.whole || b.whole,
+    full: a.full || b.full,
+    // Somebody wants it done.
+    dryRun: a.dryRun && b.dryRun,
     awaited: a.awaited || b.awaited,
     insist: a.insist || b.insist,
   };

@@ -1,21 +1,42 @@
 /** The cache: the face that its parts have in common, and their life from start to stop. */
+import { type CacheSnapshot, type SnapshotOptions, Snapshots } from './cache-snapshot.ts';
 import type { Counters } from './counters.ts';
 import { type Derived, deriveFrom } from './derive.ts';
 import type { CacheEventName, CacheListener } from './events.ts';
 import { assertKeys, type FetchOptions, type WarmReport } from './fetching.ts';
-import { type OptionsWithSchema, type ResolvedOptions, resolveOptions, type TTLCacheOptions } from './options.ts';
+import {
+  checkNames,
+  type OptionsWithSchema,
+  type ResolvedOptions,
+  resolveOptions,
+  type TTLCacheOptions,
+} from './options.ts';
 import { assemble, type Parts } from './parts.ts';
-import type { CacheState, CacheStats, CacheStatus, Inspection, RefreshReport } from './status.ts';
+import type { CacheStats, CacheStatus, Inspection, RefreshReport } from './status.ts';
 import type { Store } from './store.ts';
 
 export interface RefreshOptions {
-  /** Read everything again. @default false */
+  /** Read everything again, even where changes could be followed. @default false */
   readonly full?: boolean;
   /** Read only these keys again. */
   readonly keys?: readonly string[];
+  /**
+   * Ask the source, report what would change, and change nothing. A refresh that is waiting to run anyway answers for
+   * it. @default false
+   */
+  readonly dryRun?: boolean;
 }
 
 const QUARANTINE_SHOWN = 100;
+const FIRST_LOAD = {
+  reason: 'start',
+  whole: true,
+  full: false,
+  keys: [],
+  dryRun: false,
+  awaited: true,
+  insist: false,
+} as const;
 
 /**
  * A live copy of what a source holds: loaded at start, checked against the source all the time, served through
@@ -35,14 +56,11 @@ export class TTLCacheService<T> {
   // Kept here too: one step less on the hit path.
   readonly #store: Store<T>;
   readonly #counters: Counters;
-  #lifecycle: 'idle' | 'starting' | 'started' | 'stopped' = 'idle';
+  readonly #snapshots: Snapshots<T>;
   #starting: Promise<void> = Promise.resolve();
   /** Which start this is: what an earlier one still has under way is no longer its business. */
   #session = 0;
   #unsubscribe: (() => void) | undefined;
-  #outage = false;
-  #state: CacheState = 'idle';
-  #lastRefresh: RefreshReport | undefined;
 
   // Of its own, so that T is what the schema gives, whatever the source's rows are.
   constructor(options: OptionsWithSchema<T>);
@@ -51,13 +69,9 @@ export class TTLCacheService<T> {
   constructor(options: TTLCacheOptions<T>) {
     this.#options = resolveOptions(options);
     this.name = this.#options.name;
-    this.#parts = assemble<T>(this.#options, {
-      onOutage: (outage) => this.#noteOutage(outage),
-      onBaseAged: () => this.#updateState(),
-      onRound: (report) => this.#noteRound(report),
-      isStopped: () => this.#lifecycle === 'stopped',
-    });
+    this.#parts = assemble<T>(this.#options);
     this.#store = this.#parts.store;
+    this.#snapshots = new Snapshots(this.#store, this.#parts.calls, this.#options.clock);
     this.#counters = this.#parts.counters;
   }
 
@@ -67,7 +81,8 @@ export class TTLCacheService<T> {
    * @throws CacheError with `onStartFailure: 'throw'`, if the first load failed; the cache is stopped then.
    */
   start(): Promise<void> {
-    if (this.#lifecycle === 'idle' || this.#lifecycle === 'stopped') this.#starting = this.#start();
+    const { lifecycle } = this.#parts.health;
+    if (lifecycle === 'idle' || lifecycle === 'stopped') this.#starting = this.#start();
     return this.#starting;
   }
 
@@ -77,15 +92,19 @@ export class TTLCacheService<T> {
    */
   async stop(): Promise<void> {
     this.#session += 1;
-    this.#lifecycle = 'stopped';
+    const { health, watcher, refresher, calls, loader, fence } = this.#parts;
+    health.lifecycle = 'stopped';
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
-    this.#parts.refresher.stop();
-    this.#parts.calls.stop();
-    this.#parts.loader.forgetAll();
-    this.#parts.fence.invalidateAll();
+    const unwatched = watcher.stop();
+    refresher.stop();
+    calls.stop();
+    loader.forgetAll();
+    fence.invalidateAll();
+    this.#snapshots.closeAll();
     this.#store.forgetAll();
-    this.#updateState();
+    health.update();
+    await unwatched;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -146,7 +165,7 @@ export class TTLCacheService<T> {
     return this.#store.live.keys();
   }
 
-  /** Keys and values in memory. */
+  /** Keys and values in memory. To read them over several awaits, take a `snapshot()`. */
   entries(): IterableIterator<[string, T]> {
     return this.#store.live.entries();
   }
@@ -176,8 +195,8 @@ export class TTLCacheService<T> {
     for (const key of keys) {
       this.#parts.fence.invalidate(key);
       this.#parts.loader.forget(key);
-      this.#store.forget(key);
     }
+    this.#store.forget(keys);
     this.#counters.invalidations += keys.length;
     if (keys.length > 0 && this.#options.source.fetchAll !== undefined) this.#parts.refresher.nudge('invalidate', keys);
   }
@@ -189,17 +208,52 @@ export class TTLCacheService<T> {
     this.#store.forgetAll();
     this.#counters.invalidations += 1;
     if (this.#options.source.fetchAll !== undefined) this.#parts.refresher.nudge('invalidate');
-    this.#updateState();
+    this.#parts.health.update();
   }
 
   /**
-   * Checks against the source now. A source that can only be asked for single keys is asked for what is held. Never
-   * throws for the source's failure: the report says it.
+   * Checks against the source now: by what has changed where the source can say, else by a whole snapshot; a source
+   * that can only be asked for single keys is asked for what is held. Never throws for the source's failure: the
+   * report says it.
    */
-  async refresh({ full = false, keys }: RefreshOptions = {}): Promise<RefreshReport> {
+  async refresh(options: RefreshOptions = {}): Promise<RefreshReport> {
+    checkNames('refresh', options, ['full', 'keys', 'dryRun']);
+    const { full = false, keys, dryRun = false } = options;
     const whole = full || keys === undefined;
-    const checked = keys === undefined ? [] : assertKeys(keys);
-    return this.#parts.refresher.refresh({ reason: 'manual', whole, keys: checked, awaited: true, insist: true });
+    const request = { reason: 'manual', whole, full, keys: keys === undefined ? [] : assertKeys(keys), dryRun };
+    return this.#parts.refresher.refresh({ ...request, awaited: true, insist: true });
+  }
+
+  /** Makes true what is held: the rows go now. Returns false if nothing is held. */
+  accept(): boolean {
+    const { held, events } = this.#parts;
+    const removed = [...held.keys()];
+    if (removed.length === 0) return false;
+    held.clear();
+    this.#store.remove(removed);
+    this.#store.generation += 1;
+    events.emit('change', { generation: this.#store.generation, added: [], updated: [], removed });
+    this.#parts.health.update();
+    return true;
+  }
+
+  /**
+   * The source is wrong: however often it repeats what is held, only `accept()` makes it true. Ends when the rows come
+   * back; until then they age. Returns false if nothing is held.
+   */
+  reject(): boolean {
+    return this.#parts.held.reject();
+  }
+
+  /**
+   * What is in memory now, unchanging, to be read over several awaits. Close it after use:
+   *
+   * ```ts
+   * using prices = cache.snapshot();
+   * ```
+   */
+  snapshot(options?: SnapshotOptions): CacheSnapshot<T> {
+    return this.#snapshots.open(options);
   }
 
   /** A view in which each value is replaced by what `compute` makes of it: once per value, dropped with it. */
@@ -222,15 +276,24 @@ export class TTLCacheService<T> {
     return { ...this.#counters, entries: live.size, negatives, quarantined: quarantine.size };
   }
 
+  /** How the last 100 refreshes ended, the oldest first. */
+  reports(): readonly RefreshReport[] {
+    return this.#parts.health.reports;
+  }
+
   /** How the cache is doing, as of now. */
   status(): CacheStatus {
     const { source, clock } = this.#options;
+    const { health, held, watcher } = this.#parts;
+    const { lastRefresh } = health;
     const { baseConfirmedAt, generation, live, quarantine } = this.#store;
     const now = clock.now();
     const nextRefreshInMs = this.#parts.refresher.nextInMs;
+    const heldStatus = held.status(now);
+    const watching = watcher.stands;
     return {
       name: this.name,
-      state: this.#state,
+      state: health.state,
       ageMs: baseConfirmedAt === undefined ? undefined : now - baseConfirmedAt,
       generation,
       size: live.size,
@@ -238,73 +301,42 @@ export class TTLCacheService<T> {
       quarantine: [...quarantine]
         .slice(0, QUARANTINE_SHOWN)
         .map(([key, message]) => ({ key, message, ageMs: this.#store.ageOf(key, now) })),
-      ...(this.#lastRefresh && { lastRefresh: this.#lastRefresh }),
+      ...(lastRefresh && { lastRefresh }),
       ...(nextRefreshInMs !== undefined && { nextRefreshInMs }),
+      ...(heldStatus && { held: heldStatus }),
+      ...(watching !== undefined && { watching }),
       ...(source.status && { source: source.status() }),
     };
   }
 
   async #start(): Promise<void> {
     const session = ++this.#session;
-    this.#lifecycle = 'starting';
-    // What went wrong in an earlier life says nothing of this one.
-    this.#outage = false;
-    this.#lastRefresh = undefined;
-    this.#parts.calls.start();
-    this.#unsubscribe = this.#parts.breaker.subscribe((state) => this.#noteBreaker(state === 'closed'));
+    const { health, calls, breaker, refresher, watcher } = this.#parts;
+    health.begin();
+    calls.start();
+    this.#unsubscribe = breaker.subscribe((state) => this.#noteBreaker(state === 'closed'));
     const loads = this.#options.source.fetchAll !== undefined;
-    this.#parts.refresher.start(loads ? 'now' : 'later');
-    this.#updateState();
-    const report = loads
-      ? await this.#parts.refresher.refresh({ reason: 'start', whole: true, keys: [], awaited: true, insist: false })
-      : await undefined;
+    refresher.start(loads ? 'now' : 'later');
+    watcher.start();
+    health.update();
+    const report = loads ? await refresher.refresh(FIRST_LOAD) : await undefined;
     // Stopped meanwhile, and perhaps started again: that is another start's business.
     if (session !== this.#session) return;
     if (report?.error !== undefined && this.#options.onStartFailure === 'throw') {
       await this.stop();
       throw report.error;
     }
-    this.#lifecycle = 'started';
-    this.#updateState();
-  }
-
-  #noteRound(report: RefreshReport): void {
-    if (report.outcome === 'failed') this.#counters.refreshFailures += 1;
-    else if (report.outcome !== 'stopped') this.#counters.refreshes += 1;
-    this.#lastRefresh = report;
-    this.#parts.events.emit('refresh', report);
-    this.#updateState();
-  }
-
-  #noteOutage(outage: boolean): void {
-    if (outage === this.#outage) return;
-    this.#outage = outage;
-    this.#updateState();
+    health.lifecycle = 'started';
+    health.update();
   }
 
   #noteBreaker(closed: boolean): void {
+    const { health, refresher, watcher } = this.#parts;
     if (closed) {
-      this.#outage = false;
-      this.#parts.refresher.recovered();
+      health.noteOutage(false);
+      refresher.recovered();
+      watcher.recovered();
     }
-    this.#updateState();
-  }
-
-  #updateState(): void {
-    const failing = this.#outage || this.#parts.breaker.state !== 'closed';
-    this.#store.servesStale = failing || this.#parts.refresher.keepsTrue;
-    const from = this.#state;
-    const to = this.#stateNow(failing);
-    if (from === to) return;
-    this.#state = to;
-    this.#parts.events.emit('state', { from, to });
-  }
-
-  #stateNow(failing: boolean): CacheState {
-    if (this.#lifecycle !== 'started') return this.#lifecycle;
-    const aged = this.#options.source.fetchAll !== undefined && this.#store.basePhase !== 'fresh';
-    // Without a timer there may never be another refresh to take it back.
-    const refreshFails = this.#lastRefresh?.outcome === 'failed' && this.#parts.refresher.keepsTrue;
-    return failing || aged || refreshFails ? 'degraded' : 'live';
+    health.update();
   }
 }

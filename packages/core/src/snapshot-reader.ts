@@ -3,150 +3,61 @@
  * see nothing of it before it is whole.
  */
 import { CacheError } from './errors.ts';
-import type { CheckedRow } from './schema.ts';
-import { Slice } from './slice.ts';
-import { Aged, type Entries, type Snapshot } from './source.ts';
+import type { Cursor, Snapshot } from './source.ts';
+import { isAge, isIterable, type Reading, Staging, typeName } from './staging.ts';
 
 /** A snapshot that was read to its end. */
 export interface StagedSnapshot<T> {
   readonly entries: Map<string, T>;
-  readonly quarantined: Map<string, string>;
-  readonly added: string[];
-  readonly updated: string[];
-  readonly removed: string[];
-  unchanged: number;
+  readonly quarantined: ReadonlyMap<string, string>;
+  readonly added: readonly string[];
+  readonly updated: readonly string[];
+  /** Visible, and not in the snapshot. */
+  readonly missing: readonly string[];
+  readonly unchanged: number;
   readonly ageMs: number;
+  readonly cursor: Cursor;
 }
 
-export interface SnapshotReading<T> {
-  readonly answer: Entries<unknown> | Snapshot<unknown>;
-  readonly signal: AbortSignal;
-  readonly check: (row: unknown) => CheckedRow<T> | Promise<CheckedRow<T>>;
-  /** What is held now; may be replaced while this reads. */
-  readonly held: () => ReadonlyMap<string, T>;
-  /** What to hold: the old value if it is equal, the new one frozen if not. */
-  readonly prepare: (value: T, held: T | undefined) => T;
-  /** Makes the error for an answer that is no snapshot. */
-  readonly invalid: (message: string, details?: { key?: string; cause?: unknown }) => Error;
-}
-
-export async function readSnapshot<T>(reading: SnapshotReading<T>): Promise<StagedSnapshot<T>> {
-  const { entries: rows, ageMs = 0 } = toSnapshot(reading.answer, reading.invalid);
-  const staging = new Staging<T>(reading, ageMs);
+export async function readSnapshot<T>(answer: unknown, reading: Reading<T>): Promise<StagedSnapshot<T>> {
+  const snapshot = toSnapshot(answer, reading.invalid);
+  const staging = new Staging<T>(reading);
+  const sizeAtStart = reading.held().size;
   try {
-    if (Symbol.asyncIterator in rows) {
-      for await (const entry of rows) {
-        // Leaving the loop closes the stream: a cursor past its deadline is not read to its end.
-        reading.signal.throwIfAborted();
-        await staging.add(entry);
-      }
-    } else {
-      for (const entry of rows) {
-        // Awaiting each row of an array would cost more than handling it.
-        const pause = staging.add(entry);
-        if (pause !== undefined) await pause;
-      }
-    }
+    await staging.addAll(snapshot.entries);
   } catch (cause) {
     // Nothing read yet: the request failed. Later: what was read is torn, and worth nothing.
-    if (staging.isEmpty || CacheError.isInstance(cause)) throw cause;
+    if (staging.entries.size + staging.quarantined.size === 0 || CacheError.isInstance(cause)) throw cause;
     const said = cause instanceof Error ? cause.message : 'no message';
     throw reading.invalid(`the snapshot broke off half-way: ${said}`, { cause });
   }
-  await staging.findRemoved();
-  return staging.staged;
+  // A source that streams may know these only when it has come to the end.
+  const { ageMs = 0, cursor } = snapshot;
+  if (!isAge(ageMs)) throw reading.invalid(`expected ageMs to be a number of milliseconds, got ${typeName(ageMs)}`);
+  const { entries, quarantined, added, updated, unchanged } = staging;
+  const missing = await findMissing(staging, reading, sizeAtStart);
+  return { entries, quarantined, added, updated, missing, unchanged, ageMs, cursor };
 }
 
-class Staging<T> {
-  readonly staged: StagedSnapshot<T>;
-  readonly #reading: SnapshotReading<T>;
-  readonly #slice = new Slice();
-  readonly #sizeAtStart: number;
-
-  constructor(reading: SnapshotReading<T>, ageMs: number) {
-    this.#reading = reading;
-    this.#sizeAtStart = reading.held().size;
-    this.staged = {
-      entries: new Map(),
-      quarantined: new Map(),
-      added: [],
-      updated: [],
-      removed: [],
-      unchanged: 0,
-      ageMs,
-    };
+async function findMissing<T>(staging: Staging<T>, { held }: Reading<T>, sizeAtStart: number): Promise<string[]> {
+  const missing: string[] = [];
+  const { size } = held();
+  // The walk costs as much as all keys, so it is made only if something is missing, or came and went meanwhile.
+  if (size === staging.unchanged + staging.updated.length && size === sizeAtStart) return missing;
+  for (const key of held().keys()) {
+    if (!staging.has(key)) missing.push(key);
+    const pause = staging.pause();
+    if (pause !== undefined) await pause;
   }
-
-  get isEmpty(): boolean {
-    return this.staged.entries.size + this.staged.quarantined.size === 0;
-  }
-
-  /** A promise where the loop has to wait: for an asynchronous schema, or to let others run. */
-  add(entry: readonly [string, unknown]): Promise<void> | undefined {
-    const { invalid, check } = this.#reading;
-    const key: unknown = entry?.[0];
-    const row: unknown = entry?.[1];
-    if (typeof key !== 'string') throw invalid(`expected every key to be a string, got ${typeName(key)}`);
-    if (row instanceof Aged)
-      throw invalid('expected plain values, got one with an age: give the snapshot its age', { key });
-    if (row === undefined) throw invalid('expected a value for every key, got undefined, which means absent', { key });
-    if (this.staged.entries.has(key) || this.staged.quarantined.has(key)) {
-      throw invalid('expected every key once, got one twice', { key });
-    }
-    const checked = check(row);
-    if (checked instanceof Promise) return checked.then((later) => this.#compare(key, later));
-    return this.#compare(key, checked);
-  }
-
-  #compare(key: string, checked: CheckedRow<T>): Promise<void> | undefined {
-    const { staged } = this;
-    if (checked.problem !== undefined) {
-      staged.quarantined.set(key, checked.problem);
-    } else {
-      const before = this.#reading.held().get(key);
-      const value = this.#reading.prepare(checked.value, before);
-      staged.entries.set(key, value);
-      if (before === undefined) staged.added.push(key);
-      else if (before === value) staged.unchanged += 1;
-      else staged.updated.push(key);
-    }
-    return this.#pause();
-  }
-
-  async findRemoved(): Promise<void> {
-    const { staged } = this;
-    const { size } = this.#reading.held();
-    // The walk costs as much as all keys, so it is made only if something is missing, or came and went meanwhile.
-    if (size === staged.unchanged + staged.updated.length && size === this.#sizeAtStart) return;
-    for (const key of this.#reading.held().keys()) {
-      if (!staged.entries.has(key) && !staged.quarantined.has(key)) staged.removed.push(key);
-      const pause = this.#pause();
-      if (pause !== undefined) await pause;
-    }
-  }
-
-  #pause(): Promise<void> | undefined {
-    if (!this.#slice.isOver()) return undefined;
-    return this.#slice.next().then(() => this.#reading.signal.throwIfAborted());
-  }
+  return missing;
 }
 
-function toSnapshot(answer: unknown, invalid: SnapshotReading<unknown>['invalid']): Snapshot<unknown> {
-  if (typeof answer === 'object' && answer !== null) {
-    if (isIterable(answer)) return { entries: answer };
-    const { entries, ageMs = 0 } = answer as Partial<Snapshot<unknown>>;
-    const isAge = typeof ageMs === 'number' && ageMs >= 0;
-    if (typeof entries === 'object' && entries !== null && isIterable(entries) && isAge) return { entries, ageMs };
+function toSnapshot(answer: unknown, invalid: Reading<unknown>['invalid']): Snapshot<unknown> {
+  if (isIterable(answer)) return { entries: answer };
+  if (typeof answer === 'object' && answer !== null && 'entries' in answer && isIterable(answer.entries)) {
+    return answer as Snapshot<unknown>;
   }
   throw invalid(
-    `expected fetchAll to answer an iterable of [key, value] or { entries, ageMs? }, got ${typeName(answer)}`,
+    `expected fetchAll to answer an iterable of [key, value] or { entries, cursor?, ageMs? }, got ${typeName(answer)}`,
   );
-}
-
-function isIterable(value: object): value is Entries<unknown> {
-  return Symbol.iterator in value || Symbol.asyncIterator in value;
-}
-
-function typeName(value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
 }

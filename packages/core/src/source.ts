@@ -12,13 +12,36 @@ export interface FetchContext {
   readonly reason: string;
 }
 
+/** What a watch is told. */
+export interface WatchContext extends FetchContext {
+  /** The watch, once it stood, has died: it is set up again. Before that, reject instead. */
+  lost(error: unknown): void;
+}
+
+/** A position in a source's changes, as the source itself writes it; anything but `undefined`, which is none. */
+export type Cursor = unknown;
+
 /** What `fetchAll` answers: every key, as of one moment. */
 export type Entries<T> = Iterable<readonly [string, T]> | AsyncIterable<readonly [string, T]>;
 
-/** Entries with an age: for a source that hands on what somebody else requested a while ago. */
+/** Entries with what else is known of them. */
 export interface Snapshot<T> {
   readonly entries: Entries<T>;
-  /** How long ago the truth was requested, in milliseconds. Default 0: just now. */
+  /** The position from which `fetchChanges` goes on. Read when the entries have been read to their end. */
+  readonly cursor?: Cursor;
+  /** How long ago the truth was requested, in milliseconds: for a source that hands on. Default 0: just now. */
+  readonly ageMs?: number | undefined;
+}
+
+/** What `fetchChanges` answers: all that differs from the truth at the position it was asked from. */
+export interface Delta<T> {
+  /** Rows that are new or changed, each key once. May stream. */
+  readonly upserts: Entries<T>;
+  /** Keys that are gone; none of them is among the upserts. */
+  readonly deletes: Iterable<string>;
+  /** Where the next delta goes on. Read when the upserts have been read to their end. */
+  readonly cursor: Cursor;
+  /** As in `Snapshot`. */
   readonly ageMs?: number | undefined;
 }
 
@@ -39,6 +62,16 @@ export interface Source<T> {
   fetchOne?(key: string, context: FetchContext): Promise<T | Aged<T> | undefined>;
   /** Several keys in one call; what is not in the answer does not exist. */
   fetchMany?(keys: readonly string[], context: FetchContext): Promise<ReadonlyMap<string, T | Aged<T>>>;
+  /**
+   * What has changed since a position that an earlier snapshot or delta gave; `'resync'`: that cannot be said any more
+   * (a gap, another database), so everything has to be read again. Goes with `fetchAll`.
+   */
+  fetchChanges?(since: Cursor, context: FetchContext): Promise<Delta<T> | 'resync'>;
+  /**
+   * Calls `nudge` whenever something has changed, until the function it resolves to is called. A nudge carries no data;
+   * one too many costs a refresh, one too few is made up for by the timer.
+   */
+  watch?(nudge: () => void, context: WatchContext): Promise<() => Promise<void>>;
   /** Sources with the same `breakerKey` (say, of one database) share one breaker. Default: the source itself. */
   readonly breakerKey?: unknown;
   /** What the source has to say about itself; shown as `status().source`. */

@@ -6,15 +6,19 @@ import type { CacheError } from './errors.ts';
  * - `idle`: never started; `starting`: the first load is under way
  * - `live`: everything is as it should be
  * - `degraded`: the source fails or what is held is older than its ttl; stale values are served
+ * - `held`: removals that look like a catastrophe wait for confirmation; their rows are served as they were
  * - `stopped`: nothing is served
  */
-export type CacheState = 'idle' | 'starting' | 'live' | 'degraded' | 'stopped';
+export type CacheState = 'idle' | 'starting' | 'live' | 'degraded' | 'held' | 'stopped';
 
 /** How a refresh ended. */
 export interface RefreshReport {
-  /** `unchanged`: confirmed, and nothing differs. `failed` and `stopped` changed nothing that readers see. */
-  readonly outcome: 'published' | 'unchanged' | 'failed' | 'stopped';
-  /** `snapshot`: all keys were read; `delta`: only some. */
+  /**
+   * `unchanged`: confirmed, and nothing differs. `held`: removals wait for confirmation, everything else is published.
+   * `failed` and `stopped` changed nothing that readers see.
+   */
+  readonly outcome: 'published' | 'unchanged' | 'held' | 'failed' | 'stopped';
+  /** `snapshot`: all keys were read; `delta`: only what has changed, or some keys. */
   readonly kind: 'snapshot' | 'delta';
   readonly reason: string;
   /** The generation readers see after this refresh. */
@@ -28,7 +32,25 @@ export interface RefreshReport {
   /** A few of the keys that were added, updated or removed. */
   readonly sampleKeys: readonly string[];
   readonly tookMs: number;
+  /** Removals that wait for confirmation, where the outcome is `held`. */
+  readonly held?: number;
+  /** It was only tried: nothing was published. */
+  readonly dryRun?: true;
   readonly error?: CacheError;
+}
+
+/** Removals that wait for confirmation. */
+export interface HeldStatus {
+  readonly keys: number;
+  /** A few of them. */
+  readonly sampleKeys: readonly string[];
+  /** Answers in a row that lacked them, and how many of these are needed. */
+  readonly answers: number;
+  readonly needed: number;
+  /** Only `accept()` makes them true. */
+  readonly rejected: boolean;
+  /** Since when something has been held. */
+  readonly sinceMs: number;
 }
 
 export interface QuarantinedRow {
@@ -51,6 +73,11 @@ export interface CacheStatus {
   readonly quarantine: readonly QuarantinedRow[];
   readonly lastRefresh?: RefreshReport;
   readonly nextRefreshInMs?: number;
+  /** Present while removals wait for confirmation. */
+  readonly held?: HeldStatus;
+  /** Does the source's watch stand? Present where the source has one. */
+  readonly watching?: boolean;
+  /** What the source says of itself. */
   readonly source?: Record<string, unknown>;
 }
 
@@ -70,6 +97,8 @@ export interface CacheStats {
   readonly coalesced: number;
   readonly refreshes: number;
   readonly refreshFailures: number;
+  /** Fetches refused with `rate-limited`. */
+  readonly rateLimited: number;
   readonly invalidations: number;
   readonly evictions: number;
   /** Keys with a value that readers can see. */

@@ -3,17 +3,19 @@
  * be stored (that is the fence's business).
  *
  * `live` IS what readers may see: freshness is decided when it changes (a publish, a timer, an outage), not when it is
- * read. Most keys share one age, that of the last snapshot (`base`); only keys that were fetched singly or quarantined
- * have an entry of their own.
+ * read. Most keys share one age, that of the last refresh (`base`); only keys that were fetched singly, quarantined or
+ * held have an entry of their own.
  */
-
-import { isDeepStrictEqual } from 'node:util';
 import { Alarm } from './alarm.ts';
+import { BaseAge, type BasePhase } from './base-age.ts';
 import type { Clock } from './clock.ts';
-import { type Expiring, ExpiryQueue } from './expiry-queue.ts';
 import { deepFreeze } from './freeze.ts';
+import type { Held } from './held.ts';
 import { Negatives } from './negatives.ts';
-import type { Publication } from './publication.ts';
+import { OwnEntries } from './own-entries.ts';
+import type { Correction, Publication } from './publication.ts';
+import { sameOf } from './same.ts';
+import { type View, Views } from './views.ts';
 
 export interface StoreOptions {
   readonly clock: Clock;
@@ -22,19 +24,12 @@ export interface StoreOptions {
   readonly negativeTtl: number;
   readonly maxEntries: number;
   readonly freeze: boolean;
+  /** Removals that wait: their rows stay, with the age they have. */
+  readonly held: Held;
   /** An entry had to go for room. */
   readonly onEvict: () => void;
   /** The shared age passed its ttl, or the end of its use. */
   readonly onBaseAged: () => void;
-}
-
-/** An entry with an age of its own. */
-interface Own<T> extends Expiring {
-  readonly key: string;
-  value: T;
-  confirmedAt: number;
-  /** `fresh` and `stale` are in the live map; `reserve` waits for the source to fail. */
-  phase: 'fresh' | 'stale' | 'reserve';
 }
 
 export class Store<T> {
@@ -45,22 +40,27 @@ export class Store<T> {
   generation = 0;
 
   readonly #options: StoreOptions;
-  readonly #own = new Map<string, Own<T>>();
-  readonly #queue = new ExpiryQueue<Own<T>>();
+  readonly #own: OwnEntries<T>;
   readonly #negatives: Negatives;
   readonly #quarantine = new Map<string, string>();
-  /** Keys that the last snapshot cannot speak for: invalidated since. */
-  readonly #unknown = new Set<string>();
-  #baseConfirmedAt: number | undefined;
-  #basePhase: 'none' | 'fresh' | 'stale' | 'gone' = 'none';
-  #staleOwn = 0;
+  /** Keys that the base cannot speak for: invalidated, or read while it was. */
+  readonly #unsure = new Set<string>();
+  readonly #views = new Views<T>();
+  readonly #base: BaseAge;
   #servesStale = false;
   readonly #alarm: Alarm;
 
   constructor(options: StoreOptions) {
     this.#options = options;
+    this.#base = new BaseAge(options);
     this.#negatives = new Negatives(options.negativeTtl);
     this.#alarm = new Alarm(options.clock, () => this.#age());
+    this.#own = new OwnEntries<T>({
+      ...options,
+      showsStale: (key) => this.#servesStale || this.#quarantine.has(key) || options.held.has(key),
+      show: (key, value) => this.#show(key, value),
+      hide: (key) => this.#hide(key),
+    });
   }
 
   get negatives(): number {
@@ -71,25 +71,30 @@ export class Store<T> {
     return this.#quarantine;
   }
 
+  /** Keys that have to be read again, because no refresh by changes would bring them back. */
+  get unsure(): ReadonlySet<string> {
+    return this.#unsure;
+  }
+
   /** When the set as a whole was last confirmed; `undefined`: never. */
   get baseConfirmedAt(): number | undefined {
-    return this.#baseConfirmedAt;
+    return this.#base.confirmedAt;
   }
 
-  get basePhase(): 'none' | 'fresh' | 'stale' | 'gone' {
-    return this.#basePhase;
+  get basePhase(): BasePhase {
+    return this.#base.phase;
   }
 
-  /** The keys that are held, visible, in reserve or in quarantine. */
-  heldKeys(): string[] {
-    if (this.#baseConfirmedAt !== undefined) return [...this.live.keys()];
+  /** The keys of which a value is known or a row was refused: visible, in reserve or in quarantine. */
+  knownKeys(): string[] {
+    if (this.#base.confirmedAt !== undefined) return [...this.live.keys()];
     return [...new Set([...this.#own.keys(), ...this.#quarantine.keys()])];
   }
 
   /** Is what readers see under this key older than its ttl? */
   isStale(key: string): boolean {
     const own = this.#own.get(key);
-    return own === undefined ? this.#basePhase === 'stale' : own.phase === 'stale';
+    return own === undefined ? this.#base.phase === 'stale' : own.phase === 'stale';
   }
 
   /** The value that may be served while no newer answer can be had, visible or in reserve. */
@@ -97,9 +102,9 @@ export class Store<T> {
     return this.#own.get(key)?.value ?? this.live.get(key);
   }
 
-  /** Since the value under this key was confirmed; `undefined`: no value is held. */
+  /** Since the value under this key was confirmed; `undefined`: no value is known. */
   ageOf(key: string, now: number): number | undefined {
-    const confirmedAt = this.#own.get(key)?.confirmedAt ?? (this.live.has(key) ? this.#baseConfirmedAt : undefined);
+    const confirmedAt = this.#confirmedAt(key);
     return confirmedAt === undefined ? undefined : now - confirmedAt;
   }
 
@@ -109,202 +114,214 @@ export class Store<T> {
     return confirmedAt === undefined ? undefined : now - confirmedAt;
   }
 
-  /** Did the last snapshot leave this key out because the source has none? Its age, or `undefined`: it cannot say. */
+  /** Did the last refresh leave this key out because the source has none? Its age, or `undefined`: it cannot say. */
   missingFromBaseFor(key: string, now: number): number | undefined {
-    if (this.#baseConfirmedAt === undefined || this.#basePhase === 'gone') return undefined;
-    if (this.live.has(key) || this.#own.has(key) || this.#unknown.has(key) || this.#quarantine.has(key))
-      return undefined;
-    return now - this.#baseConfirmedAt;
+    const { confirmedAt, phase } = this.#base;
+    if (confirmedAt === undefined || phase === 'gone') return undefined;
+    if (this.live.has(key) || this.#own.get(key) !== undefined) return undefined;
+    if (this.#unsure.has(key) || this.#quarantine.has(key)) return undefined;
+    return now - confirmedAt;
+  }
+
+  /** What is visible now, to be looked at for a while. */
+  openView(): View<T> {
+    return this.#views.open(this.live);
   }
 
   /** May values be served after their ttl? While a source fails, or while refreshes see to it that none gets there. */
   set servesStale(servesStale: boolean) {
     if (servesStale === this.#servesStale) return;
     this.#servesStale = servesStale;
-    const now = this.#options.clock.now();
-    for (const own of this.#own.values()) if (own.phase !== 'fresh') this.#settle(own, now);
+    this.#own.settleAll(this.#options.clock.now());
     this.#noteFreshness();
   }
 
-  /** Keeps what was held if it is equal: identity is version. Returns what is held now, frozen. */
+  /** What was held if it is equal (identity is version), else the new value, frozen. Takes as long as they are big. */
   prepare(value: T, held: T | undefined): T {
-    if (held !== undefined && isEqual(held, value)) return held;
-    return this.#options.freeze ? deepFreeze(value) : value;
+    const same = sameOf(value, held);
+    return same === held || !this.#options.freeze ? same : deepFreeze(same);
   }
 
   /** Stores one answer with an age of its own. Returns the value as held. */
-  put(key: string, value: T, confirmedAt: number): T {
-    const prepared = this.prepare(value, this.staleValue(key));
+  put(key: string, prepared: T, confirmedAt: number): T {
+    const value = sameOf(prepared, this.staleValue(key));
     this.#quarantine.delete(key);
-    this.#putOwn(key, prepared, confirmedAt);
+    this.#putOwn(key, value, confirmedAt);
     this.#evict();
     this.#after();
-    return prepared;
+    return value;
   }
 
   /** The source has no such key. */
   putAbsent(key: string, confirmedAt: number): void {
-    this.#drop(key);
-    this.#quarantine.delete(key);
+    this.#forget(key);
     this.#negatives.add(key, confirmedAt);
     this.#after();
   }
 
   /** The newest row failed its schema: its last good value stays, with the age it has. */
   putQuarantined(key: string, message: string): void {
+    const { maxEntries } = this.#options;
     this.#quarantine.set(key, message);
-    if (this.#quarantine.size > this.#options.maxEntries) this.#quarantine.delete(first(this.#quarantine)!);
+    if (this.#quarantine.size > maxEntries) this.#quarantine.delete(first(this.#quarantine.keys())!);
     this.#negatives.delete(key);
-    const confirmedAt = this.#own.get(key)?.confirmedAt ?? this.#baseConfirmedAt;
+    this.#unsure.delete(key);
     const value = this.staleValue(key);
+    const confirmedAt = this.#confirmedAt(key);
     if (value !== undefined && confirmedAt !== undefined) this.#putOwn(key, value, confirmedAt);
     this.#after();
+  }
+
+  /** What was stored last was read while the base was, so nobody knows which is newer. */
+  doubt(key: string): void {
+    this.#unsure.add(key);
   }
 
   /** Shows a whole set, in one step. */
   publish({ entries, confirmedAt, quarantined, later }: Publication<T>): void {
     const now = this.#options.clock.now();
-    const kept = new Map<string, Own<T>>();
     const refused = new Map(quarantined);
-    const stillUnknown: string[] = [];
     for (const key of later) {
-      const own = this.#own.get(key);
-      const message = this.#quarantine.get(key);
-      if (own !== undefined) kept.set(key, own);
-      else if (this.#negatives.confirmedAt(key, now) === undefined) stillUnknown.push(key);
-      refused.delete(key);
-      if (message !== undefined) refused.set(key, message);
       entries.delete(key);
+      refused.delete(key);
+      const message = this.#quarantine.get(key);
+      if (message !== undefined) refused.set(key, message);
     }
-    for (const key of refused.keys()) {
-      if (kept.has(key)) continue;
-      const value = this.staleValue(key);
-      const since = this.#own.get(key)?.confirmedAt ?? this.#baseConfirmedAt;
-      if (value !== undefined && since !== undefined) kept.set(key, this.#own.get(key) ?? newOwn(key, value, since));
-    }
-    for (const [key, own] of this.#own) {
-      if (kept.get(key) === own) continue;
-      own.removed = true;
+    // These keep the age they have; the entries of all others are part of the set now.
+    const kept = new Map<string, { readonly value: T; readonly since: number }>();
+    for (const key of later) if (this.#own.get(key) !== undefined) this.#keep(key, kept);
+    for (const key of refused.keys()) this.#keep(key, kept);
+    for (const key of this.#options.held.keys()) this.#keep(key, kept);
+    for (const own of this.#own.values()) {
       // Stored after its row was compared, perhaps: an equal value is still the same object.
-      const value = entries.get(key);
-      if (value !== undefined) entries.set(key, this.prepare(value, own.value));
+      const value = kept.has(own.key) ? undefined : entries.get(own.key);
+      if (value !== undefined) entries.set(own.key, sameOf(value, own.value));
     }
 
+    this.#views.detach();
     this.live = entries;
     this.#own.clear();
-    this.#staleOwn = 0;
-    this.#baseConfirmedAt = confirmedAt;
-    this.#basePhase = this.#phaseOfBase(now);
-    this.#unknown.clear();
-    for (const key of stillUnknown) this.#unknown.add(key);
+    this.#base.confirm(confirmedAt, now);
+    this.#unsure.clear();
+    for (const key of later) this.#unsure.add(key);
     this.#quarantine.clear();
     for (const [key, message] of refused) this.#quarantine.set(key, message);
     for (const key of [...this.#negatives.keys()]) if (entries.has(key)) this.#negatives.delete(key);
-    for (const [key, own] of kept) {
-      own.phase = 'reserve';
-      this.#own.set(key, own);
-      this.#settle(own, now);
+    for (const [key, { value, since }] of kept) this.#own.put(key, value, since, now);
+    this.#after();
+  }
+
+  /** Shows what differs, in one step; everything else that the base speaks for is confirmed. */
+  correct({ upserts, deletes, confirmedAt, quarantined, later }: Correction<T>): void {
+    const now = this.#options.clock.now();
+    for (const key of later) {
+      if (upserts.has(key) || quarantined.has(key)) this.#unsure.add(key);
+    }
+    for (const key of deletes) {
+      if (later.has(key)) this.#unsure.add(key);
+      else this.#forget(key);
+    }
+    for (const [key, value] of upserts) {
+      if (later.has(key)) continue;
+      this.#forget(key, sameOf(value, this.staleValue(key)));
+    }
+    for (const [key, message] of quarantined) if (!later.has(key)) this.putQuarantined(key, message);
+    for (const own of [...this.#own.values()]) {
+      if (later.has(own.key) || this.#unsure.has(own.key) || this.#quarantine.has(own.key)) continue;
+      this.#own.release(own.key);
+      this.#show(own.key, own.value);
+    }
+    this.#base.confirm(confirmedAt, now);
+    this.#after();
+  }
+
+  /** Forgets keys: they are unknown now, not absent. */
+  forget(keys: Iterable<string>): void {
+    for (const key of keys) {
+      this.#forget(key);
+      if (this.#base.confirmedAt !== undefined) this.#unsure.add(key);
     }
     this.#after();
   }
 
-  /** Forgets a key: it is unknown now, not absent. */
-  forget(key: string): void {
-    this.#drop(key);
-    this.#negatives.delete(key);
-    this.#quarantine.delete(key);
-    if (this.#baseConfirmedAt !== undefined) this.#unknown.add(key);
+  /** These keys are gone at the source: the base says so. */
+  remove(keys: Iterable<string>): void {
+    for (const key of keys) this.#forget(key);
     this.#after();
+  }
+
+  /** Nothing is known to be absent any more. */
+  forgetNegatives(): void {
+    this.#negatives.clear();
   }
 
   /** Forgets everything, the shared age too. */
   forgetAll(): void {
-    for (const own of this.#own.values()) own.removed = true;
+    this.#views.detach();
     this.live = new Map();
     this.#own.clear();
-    this.#queue.clear();
     this.#negatives.clear();
     this.#quarantine.clear();
-    this.#unknown.clear();
-    this.#baseConfirmedAt = undefined;
-    this.#basePhase = 'none';
-    this.#staleOwn = 0;
+    this.#unsure.clear();
+    this.#options.held.clear();
+    this.#base.clear();
     this.#after();
   }
 
+  #confirmedAt(key: string): number | undefined {
+    return this.#own.get(key)?.confirmedAt ?? (this.live.has(key) ? this.#base.confirmedAt : undefined);
+  }
+
+  #keep(key: string, kept: Map<string, { readonly value: T; readonly since: number }>): void {
+    const value = this.staleValue(key);
+    const since = this.#confirmedAt(key);
+    if (value !== undefined && since !== undefined) kept.set(key, { value, since });
+  }
+
   #putOwn(key: string, value: T, confirmedAt: number): void {
-    const now = this.#options.clock.now();
-    let own = this.#own.get(key);
-    if (own === undefined) own = newOwn(key, value, confirmedAt);
-    else if (own.phase === 'stale') this.#staleOwn -= 1;
-    own.value = value;
-    own.confirmedAt = confirmedAt;
-    own.phase = 'reserve';
-    // The oldest stands first: it goes first when room is needed.
-    this.#own.delete(key);
-    this.#own.set(key, own);
     this.#negatives.delete(key);
-    this.#unknown.delete(key);
-    this.#settle(own, now);
+    this.#unsure.delete(key);
+    this.#options.held.release(key);
+    this.#own.put(key, value, confirmedAt, this.#options.clock.now());
   }
 
-  /** Puts an entry where its age says, and queues it for its next change. */
-  #settle(own: Own<T>, now: number): void {
-    const { ttl, staleIfError } = this.#options;
-    const age = now - own.confirmedAt;
-    if (own.phase === 'stale') this.#staleOwn -= 1;
-    if (age > ttl + staleIfError) {
-      own.phase = 'reserve';
-      this.#drop(own.key);
-      return;
-    }
-    if (age <= ttl) own.phase = 'fresh';
-    else own.phase = this.#servesStale || this.#quarantine.has(own.key) ? 'stale' : 'reserve';
-    if (own.phase === 'stale') this.#staleOwn += 1;
-    if (own.phase === 'reserve') this.live.delete(own.key);
-    else this.live.set(own.key, own.value);
-    own.deadline = own.confirmedAt + (own.phase === 'fresh' ? ttl : ttl + staleIfError);
-    this.#queue.add(own);
+  /** Nothing that was known of this key counts any more; `value`: the base has this now. */
+  #forget(key: string, value?: T): void {
+    this.#own.release(key);
+    this.#negatives.delete(key);
+    this.#quarantine.delete(key);
+    this.#unsure.delete(key);
+    this.#options.held.release(key);
+    if (value === undefined) this.#hide(key);
+    else this.#show(key, value);
   }
 
-  #drop(key: string): void {
-    const own = this.#own.get(key);
-    if (own !== undefined) {
-      if (own.phase === 'stale') this.#staleOwn -= 1;
-      own.removed = true;
-      this.#own.delete(key);
-    }
+  #show(key: string, value: T): void {
+    this.#views.keep(key, this.live.get(key));
+    this.live.set(key, value);
+  }
+
+  #hide(key: string): void {
+    this.#views.keep(key, this.live.get(key));
     this.live.delete(key);
   }
 
   #evict(): void {
     if (this.#own.size <= this.#options.maxEntries) return;
-    this.#drop(first(this.#own)!);
+    const oldest = first(this.#own.keys())!;
+    this.#own.release(oldest);
+    this.#hide(oldest);
     this.#options.onEvict();
-  }
-
-  #phaseOfBase(now: number): 'none' | 'fresh' | 'stale' | 'gone' {
-    const { ttl, staleIfError } = this.#options;
-    if (this.#baseConfirmedAt === undefined) return 'none';
-    const age = now - this.#baseConfirmedAt;
-    return age <= ttl ? 'fresh' : age <= ttl + staleIfError ? 'stale' : 'gone';
-  }
-
-  #nextBaseChange(): number {
-    if (this.#baseConfirmedAt === undefined || this.#basePhase === 'gone') return Number.POSITIVE_INFINITY;
-    const { ttl, staleIfError } = this.#options;
-    return this.#baseConfirmedAt + (this.#basePhase === 'fresh' ? ttl : ttl + staleIfError);
   }
 
   /** What is due by time. */
   #age(): void {
     const now = this.#options.clock.now();
-    for (let own = this.#queue.takeDue(now); own !== undefined; own = this.#queue.takeDue(now)) this.#settle(own, now);
+    this.#own.age(now);
     this.#negatives.sweep(now);
-    const phase = this.#phaseOfBase(now);
-    const changed = phase !== this.#basePhase;
-    this.#basePhase = phase;
-    if (changed && phase === 'gone') {
+    const changed = this.#base.look(now);
+    if (changed && this.#base.phase === 'gone') {
+      this.#views.detach();
       this.live = new Map();
       for (const own of this.#own.values()) if (own.phase !== 'reserve') this.live.set(own.key, own.value);
     }
@@ -314,29 +331,15 @@ export class Store<T> {
 
   /** To be called at the end of every change: sees to what follows from it. */
   #after(): void {
-    if (this.#queue.size > 2 * this.#own.size + 64) this.#queue.compact();
     this.#noteFreshness();
-    this.#alarm.set(Math.min(this.#queue.nextAt, this.#negatives.nextAt, this.#nextBaseChange()));
+    this.#alarm.set(Math.min(this.#own.nextAt, this.#negatives.nextAt, this.#base.nextAt));
   }
 
   #noteFreshness(): void {
-    this.allFresh = this.#basePhase !== 'stale' && this.#staleOwn === 0;
+    this.allFresh = this.#base.phase !== 'stale' && !this.#own.showStale;
   }
 }
 
-/** What is nested too deep to be compared counts as changed. */
-function isEqual(a: unknown, b: unknown): boolean {
-  try {
-    return a === b || isDeepStrictEqual(a, b);
-  } catch {
-    return false;
-  }
-}
-
-function first(keyed: ReadonlyMap<string, unknown>): string | undefined {
-  return keyed.keys().next().value;
-}
-
-function newOwn<T>(key: string, value: T, confirmedAt: number): Own<T> {
-  return { key, value, confirmedAt, phase: 'reserve', deadline: 0, queuedFor: undefined, removed: false };
+function first(keys: Iterator<string>): string | undefined {
+  return keys.next().value;
 }

@@ -27,15 +27,10 @@ test.each(SHAPES)('holds nothing of what is over: flights, tickets, marks ($shap
   const clock = new SteadyClock();
   const source = new ScriptedSource<string>({ clock, methods, rows: rowsOf(50) });
   const options = resolveOptions<string>({ name: 'test', source, clock, timeout: '1s', refreshTimeout: '1s' });
-  const parts = assemble<string>(options, {
-    onOutage: () => undefined,
-    onBaseAged: () => undefined,
-    onRound: () => undefined,
-    isStopped: () => false,
-  });
+  const parts = assemble<string>(options);
   const { fence, fetching, refresher } = parts;
   const marks = (): number => [...fence.keysMarkedAfter(0)].length;
-  const whole = { reason: 'test', whole: true, keys: [], awaited: true, insist: false };
+  const whole = { reason: 'test', whole: true, full: false, keys: [], dryRun: false, awaited: true, insist: false };
   source.behave((call) => (['answer', 'fail', 'hang', 'refuse', 'half'] as const)[call % 5]!);
   for (let turn = 0; turn < 30; turn += 1) {
     const waits: Promise<unknown>[] = [fetching.fetch(`key ${turn}`), fetching.fetchMany(['key 1', 'missing'])];

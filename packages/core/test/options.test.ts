@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseDuration } from '../src/duration.ts';
 import { systemClock, TTLCacheService } from '../src/index.ts';
-import { type ResolvedOptions, resolveOptions } from '../src/options.ts';
+import { nearest } from '../src/nearest.ts';
+import { checkNames, type ResolvedOptions, resolveOptions } from '../src/options.ts';
 import { VirtualClock } from '../testing/index.ts';
 
 const onDemand = { fetchOne: async () => 'a' };
@@ -105,8 +106,51 @@ describe('the message of a wrong option', () => {
     [{ freeze: null }, 'option "freeze": expected a boolean, got null'],
     [{ clock: {} }, 'option "clock": expected an object with now(), got a value of type object'],
     [{ clock: null }, 'option "clock": expected an object with now(), got null'],
-    [{ ttll: '5m' }, 'unknown option "ttll"; expected one of name, source, schema, ttl, '],
-    [{ guard: {} }, 'unknown option "guard"'],
+    [{ source: { ...whole, fetchChanges: true } }, 'option "source.fetchChanges": expected a function, got true'],
+    [{ source: { ...onDemand, watch: 'table' } }, 'option "source.watch": expected a function, got "table"'],
+    [
+      { source: { ...onDemand, fetchChanges: async () => 'resync' } },
+      'option "source": expected fetchAll beside fetchChanges, got none',
+    ],
+    [{ guard: null }, 'option "guard": expected an object of options, got null'],
+    [{ guard: 0.5 }, 'option "guard": expected an object of options, got 0.5'],
+    [{ guard: [0.5, 20, 2] }, 'option "guard": expected an object of options, got an array'],
+    [{ guard: { minRow: 3 } }, 'option "guard": unknown option "minRow"; did you mean "minRows"?'],
+    [
+      { guard: { share: 0.5 } },
+      'option "guard": unknown option "share"; expected one of maxRemovedShare, minRows, acceptAfter',
+    ],
+    ...[0, -0.5, 1.01, Number.NaN, Number.POSITIVE_INFINITY, '0.5', null, true].map(
+      (maxRemovedShare) =>
+        [
+          { guard: { maxRemovedShare } },
+          'option "guard.maxRemovedShare": expected a number greater than 0, up to 1, got ',
+        ] as const,
+    ),
+    ...(['minRows', 'acceptAfter'] as const).flatMap((name) =>
+      [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '2', null, 2n].map(
+        (wrong) =>
+          [
+            { guard: { [name]: wrong } },
+            `option "guard.${name}": expected a whole number greater than 0, got `,
+          ] as const,
+      ),
+    ),
+    [{ source: whole, closedWorld: 1 }, 'option "closedWorld": expected a boolean, got 1'],
+    [{ source: whole, closedWorld: null }, 'option "closedWorld": expected a boolean, got null'],
+    [{ closedWorld: true }, 'option "closedWorld": expected false for a source without fetchAll, got true'],
+    ...[0, -1, Number.NaN, Number.NEGATIVE_INFINITY, '100', null].map(
+      (maxAbsentPerSecond) =>
+        [
+          { maxAbsentPerSecond },
+          'option "maxAbsentPerSecond": expected a number greater than 0, or Infinity, got ',
+        ] as const,
+    ),
+    [{ ttll: '5m' }, 'unknown option "ttll"; did you mean "ttl"?'],
+    [{ TTL: '5m' }, 'unknown option "TTL"; did you mean "ttl"?'],
+    [{ refershInterval: '5m' }, 'unknown option "refershInterval"; did you mean "refreshInterval"?'],
+    [{ lifetime: '5m' }, 'unknown option "lifetime"; expected one of name, source, schema, ttl, '],
+    [{ ['x'.repeat(200)]: 1 }, `unknown option "${'x'.repeat(50)}…"; expected one of name, `],
   ] as const)('%o', (options, message) => {
     expect(() => resolve(options)).toThrow(TypeError);
     expect(() => resolve(options)).toThrow(`TTLCacheService: ${message.startsWith('got') ? 'option' : message}`);
@@ -114,8 +158,8 @@ describe('the message of a wrong option', () => {
     expect(() => new TTLCacheService({ name: 'test', source: onDemand, ...options } as never)).toThrow(TypeError);
   });
 
-  test.each([undefined, null, 7, 'tools'])('options of %s', (options) => {
-    expect(() => new TTLCacheService(options as never)).toThrow(/option "options": expected an object, got/);
+  test.each([undefined, null, 7, 'tools', [['name', 'tools']]])('options of %s', (options) => {
+    expect(() => new TTLCacheService(options as never)).toThrow(/: expected an object of options, got/);
   });
 
   test('never holds the source or what is in it', () => {
@@ -126,6 +170,61 @@ describe('the message of a wrong option', () => {
       expect((error as Error).message).not.toContain('password');
     }
     expect(() => resolve({ source })).toThrow(TypeError);
+  });
+});
+
+test('what is sensible at the edge is taken', () => {
+  const watched = { ...whole, fetchChanges: async () => 'resync', watch: async () => async () => undefined };
+  const guard = { maxRemovedShare: 1, minRows: 1, acceptAfter: 1 };
+  const edge = { source: watched, guard, closedWorld: true, maxAbsentPerSecond: Number.POSITIVE_INFINITY };
+  expect(resolve(edge)).toMatchObject(edge);
+  expect(resolve({ closedWorld: false, maxAbsentPerSecond: 0.1 }).maxAbsentPerSecond).toBe(0.1);
+});
+
+describe('the names of options', () => {
+  test.each([
+    ['ful', 'full'],
+    ['FULL', 'full'],
+    ['key', 'keys'],
+    ['dryrun', 'dryRun'],
+    ['ufll', 'full'],
+    ['dryRuns', 'dryRun'],
+    ['drzRvn', 'dryRun'],
+  ])('%s is taken for %s', (given, meant) => {
+    const known = ['full', 'keys', 'dryRun'];
+    expect(nearest(given, known)).toBe(meant);
+    expect(() => checkNames('refresh', { [given]: true }, known)).toThrow(
+      new TypeError(`refresh: unknown option "${given}"; did you mean "${meant}"?`),
+    );
+  });
+
+  test.each(['', 'all', 'u', 'fuzz', 'drei', 'xxxRun', '__proto__'])('"%s" is taken for none of them', (given) => {
+    expect(nearest(given, ['full', 'keys', 'dryRun'])).toBeUndefined();
+  });
+
+  test('one letter of a short name may be wrong, three of a long one', () => {
+    expect([nearest('op', ['up']), nearest('qp', ['to'])]).toEqual(['up', undefined]);
+    expect(nearest('...reshInterval', ['refreshInterval'])).toBe('refreshInterval');
+    expect(nearest('....eshInterval', ['refreshInterval'])).toBeUndefined();
+  });
+
+  test('a name of any length is answered at once', () => {
+    const before = performance.now();
+    expect(nearest('full'.repeat(1_000_000), ['full'.repeat(1_000)])).toBeUndefined();
+    expect(performance.now() - before).toBeLessThan(1_000);
+  });
+
+  test('the nearest is chosen, the first among equals', () => {
+    expect(nearest('timeouts', ['softTimeout', 'timeout', 'timeous'])).toBe('timeout');
+    expect(nearest('refreshIntervall', ['refreshInterals', 'refreshInterval'])).toBe('refreshInterval');
+  });
+
+  test('are all right where they are known, and where there are none', () => {
+    expect(() => checkNames('refresh', {}, ['full'])).not.toThrow();
+    expect(() => checkNames('refresh', { full: true }, ['full'])).not.toThrow();
+    expect(() => checkNames('refresh', 'a1', ['full'])).toThrow(
+      new TypeError('refresh: expected an object of options, got "a1"'),
+    );
   });
 });
 
@@ -143,6 +242,9 @@ describe('what is not said', () => {
       timeout: 10_000,
       refreshTimeout: minute,
       softTimeout: 100,
+      guard: { maxRemovedShare: 0.5, minRows: 20, acceptAfter: 2 },
+      closedWorld: false,
+      maxAbsentPerSecond: 100,
       maxEntries: Number.POSITIVE_INFINITY,
       onStartFailure: 'continue',
       freeze: true,
@@ -152,6 +254,12 @@ describe('what is not said', () => {
     expect(resolve({ refreshInterval: '1h' }).refreshInterval).toBe(2.5 * minute);
     expect(resolve({ source: whole, ttl: Number.POSITIVE_INFINITY }).refreshInterval).toBe(minute);
     expect(Object.isFrozen(resolve({}))).toBe(true);
+    expect(Object.isFrozen(resolve({}).guard)).toBe(true);
+    expect(resolve({ guard: { acceptAfter: 1, minRows: undefined } }).guard).toEqual({
+      maxRemovedShare: 0.5,
+      minRows: 20,
+      acceptAfter: 1,
+    });
   });
 
   test('is documented option by option, and nothing else is', () => {

@@ -157,7 +157,7 @@ describe.each(SHAPES)('reading, with $shape', ({ methods }) => {
 
   test('what a client can make up does not make the cache grow for ever', async () => {
     const set = setUp<Tool[]>({ methods, negativeTtl: '10s' });
-    for (let n = 0; n < 2_000; n += 1) await set.cache.fetch(`agent ${n}`);
+    for (let n = 0; n < 2_000; n += 1) await set.cache.fetch(`agent ${n}`).catch(() => undefined);
     expect(set.cache.stats().negatives).toBeLessThanOrEqual(1_000);
     await set.clock.advance('11s');
     expect(set.cache.stats()).toMatchObject({ negatives: 0, entries: 0 });

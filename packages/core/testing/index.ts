@@ -1,3 +1,5 @@
-export { type Behaviour, type ScriptedCall, ScriptedSource, type SourceMethod } from './scripted-source.ts';
-export { type ContractCheck, type SourceHarness, sourceContract } from './source-contract.ts';
+export type { Behaviour, Lie, ScriptedCall, ScriptedMethod, SourceMethod } from './behaviour.ts';
+export type { SourceHarness } from './harness.ts';
+export { ScriptedSource } from './scripted-source.ts';
+export { type ContractCheck, type ContractOptions, sourceContract } from './source-contract.ts';
 export { settle, VirtualClock } from './virtual-clock.ts';

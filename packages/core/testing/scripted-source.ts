@@ -1,132 +1,188 @@
 /** A source that does what a test tells it to, misbehaviour included. */
 import type { Clock } from '../src/clock.ts';
-import type { FetchContext, Source } from '../src/source.ts';
+import type { Delta, Entries, FetchContext, Snapshot, Source, WatchContext } from '../src/source.ts';
+import {
+  type Behaviour,
+  isLie,
+  isPartial,
+  isSlow,
+  type ScriptedCall,
+  type ScriptedMethod,
+  type SourceMethod,
+} from './behaviour.ts';
+import { type Answer, type Asked, inTwoParts, rowsOf, told, whole } from './scripted-answer.ts';
+import { ScriptedRows } from './scripted-rows.ts';
 
-export type SourceMethod = 'fetchAll' | 'fetchOne' | 'fetchMany';
+/** Which part of the truth a call is about. */
+interface Question {
+  /** `undefined`: all. */
+  readonly keys?: readonly string[];
+  readonly since?: unknown;
+}
 
-/**
- * - `answer`: the truth as of the call; `{ slowMs }`: the same, later
- * - `fail`: rejects as an outage does; `refuse`: rejects, but the source is reachable
- * - `hang`: never answers, whatever the signal says
- * - `hold`: answers when the test calls `answer()` or `fail()` on the call
- * - `empty`: says that there is nothing
- * - `half`: a snapshot yields half of its rows, then fails; `pause`: it yields half, and the rest when the test calls
- *   `answer()`. For single keys they are `answer` and `hold`
- */
-export type Behaviour =
-  | 'answer'
-  | 'fail'
-  | 'refuse'
-  | 'hang'
-  | 'hold'
-  | 'empty'
-  | 'half'
-  | 'pause'
-  | { readonly slowMs: number };
-
-/** One call that was made. */
-export interface ScriptedCall<T> {
-  readonly method: SourceMethod;
-  readonly keys: readonly string[];
-  readonly context: FetchContext;
-  /** What is to be answered: the truth as of the call. */
-  readonly rows: ReadonlyMap<string, T>;
-  /** `hold` and `pause` only: answers now, with `rows` or with something else. */
-  answer(rows?: ReadonlyMap<string, T>): void;
-  /** `hold` and `pause` only: fails now. */
-  fail(error?: Error): void;
+interface Watch {
+  readonly nudge: () => void;
+  readonly context: WatchContext;
 }
 
 export class ScriptedSource<T> implements Source<T> {
-  /** The truth. Change it as you like. */
+  /** The truth. Change it as you like; `fetchChanges` knows what you changed. */
   readonly rows: Map<string, T>;
   /** Every call, in order. */
   readonly calls: ScriptedCall<T>[] = [];
   readonly fetchAll?: NonNullable<Source<T>['fetchAll']>;
   readonly fetchOne?: NonNullable<Source<T>['fetchOne']>;
   readonly fetchMany?: NonNullable<Source<T>['fetchMany']>;
+  readonly fetchChanges?: NonNullable<Source<T>['fetchChanges']>;
+  readonly watch?: NonNullable<Source<T>['watch']>;
+  readonly #rows: ScriptedRows<T>;
   readonly #clock: Clock;
-  #behaviour: (call: number, method: SourceMethod) => Behaviour = () => 'answer';
+  readonly #watches = new Set<Watch>();
+  #behaviour: (call: number, method: ScriptedMethod) => Behaviour = () => 'answer';
 
   constructor(options: {
     readonly clock: Clock;
     readonly rows?: Iterable<readonly [string, T]>;
-    /** @default all */
+    /** With `fetchChanges`, `fetchAll` answers a `Snapshot` with a cursor. @default fetchAll, fetchOne, fetchMany */
     readonly methods?: readonly SourceMethod[];
   }) {
     const { clock, rows = [], methods = ['fetchAll', 'fetchOne', 'fetchMany'] } = options;
     this.#clock = clock;
-    this.rows = new Map(rows);
+    this.#rows = new ScriptedRows(rows);
+    this.rows = this.#rows.map;
     if (methods.includes('fetchAll')) this.fetchAll = (context) => this.#all(context);
     if (methods.includes('fetchOne')) this.fetchOne = (key, context) => this.#one(key, context);
     if (methods.includes('fetchMany')) this.fetchMany = (keys, context) => this.#many(keys, context);
+    if (methods.includes('fetchChanges')) this.fetchChanges = (since, context) => this.#changes(since, context);
+    if (methods.includes('watch')) this.watch = (nudge, context) => this.#watch(nudge, context);
   }
 
   /** From now on: one behaviour, or one for each call (flapping, say). */
-  behave(behaviour: Behaviour | ((call: number, method: SourceMethod) => Behaviour)): void {
+  behave(behaviour: Behaviour | ((call: number, method: ScriptedMethod) => Behaviour)): void {
     this.#behaviour = typeof behaviour === 'function' ? behaviour : () => behaviour;
   }
 
   /** How often a method was called. */
-  count(method?: SourceMethod): number {
+  count(method?: ScriptedMethod): number {
     return method === undefined ? this.calls.length : this.calls.filter((call) => call.method === method).length;
   }
 
+  /** The position of the truth as it is now: how many changes there have been. */
+  get cursor(): number {
+    return this.#rows.position;
+  }
+
+  /** How many watches stand: 0 when everything was cleaned up. */
+  get watching(): number {
+    return this.#watches.size;
+  }
+
+  /** Rings all standing watches. */
+  nudge(): void {
+    for (const { nudge } of [...this.#watches]) nudge();
+  }
+
+  /** All standing watches die. */
+  loseWatch(error: unknown = outage()): void {
+    for (const watch of [...this.#watches]) this.#lose(watch, error);
+  }
+
   async #one(key: string, context: FetchContext): Promise<T | undefined> {
-    return (await this.#call('fetchOne', [key], context).answered).get(key);
+    return new Map(rowsOf(await this.#ask('fetchOne', context, { keys: [key] }).answered)).get(key);
   }
 
   async #many(keys: readonly string[], context: FetchContext): Promise<ReadonlyMap<string, T>> {
-    return this.#call('fetchMany', keys, context).answered;
+    return new Map(rowsOf(await this.#ask('fetchMany', context, { keys }).answered));
   }
 
-  async #all(context: FetchContext): Promise<Iterable<readonly [string, T]> | AsyncIterable<readonly [string, T]>> {
-    const { behaviour, rows, answered } = this.#call('fetchAll', [...this.rows.keys()], context);
-    if (behaviour !== 'pause' && behaviour !== 'half') return answered;
-    // Read later, or never if nobody reads that far: a failure is not unhandled until then.
-    answered.catch(() => undefined);
-    return inTwoParts(rows, answered);
+  async #all(context: FetchContext): Promise<Entries<T> | Snapshot<T>> {
+    const asked = this.#ask('fetchAll', context);
+    const stream = isPartial(asked.behaviour) ? inTwoParts(asked) : whole(await asked.answered);
+    return this.fetchChanges === undefined ? stream.entries : stream;
   }
 
-  #call(
-    method: SourceMethod,
-    keys: readonly string[],
-    context: FetchContext,
-  ): { behaviour: Behaviour; rows: ReadonlyMap<string, T>; answered: Promise<ReadonlyMap<string, T>> } {
-    context.signal.throwIfAborted();
+  async #changes(since: unknown, context: FetchContext): Promise<Delta<T> | 'resync'> {
+    const asked = this.#ask('fetchChanges', context, { since });
+    if (isPartial(asked.behaviour)) {
+      const stream = inTwoParts(asked);
+      return {
+        upserts: stream.entries,
+        deletes: asked.call.deletes,
+        get cursor() {
+          return stream.cursor;
+        },
+      };
+    }
+    const answer = await asked.answered;
+    if (answer === 'resync') return answer;
+    return { upserts: answer.rows, deletes: answer.deletes, cursor: answer.cursor };
+  }
+
+  async #watch(nudge: () => void, context: WatchContext): Promise<() => Promise<void>> {
+    const { behaviour, answered } = this.#ask('watch', context);
+    await answered;
+    const watch: Watch = { nudge, context };
+    this.#watches.add(watch);
+    // In a turn of its own: a watch cannot be lost before its caller knows that it stands.
+    if (behaviour === 'half') setImmediate(() => this.#lose(watch, outage()));
+    return async () => {
+      this.#watches.delete(watch);
+      await this.#ask('unwatch', context).answered;
+    };
+  }
+
+  #lose(watch: Watch, error: unknown): void {
+    if (this.#watches.delete(watch)) watch.context.lost(error);
+  }
+
+  #ask(method: ScriptedMethod, context: FetchContext, question: Question = {}): Asked<T> {
+    // What is stopped has been aborted, and its watch is ended all the same.
+    if (method !== 'unwatch') context.signal.throwIfAborted();
     const behaviour = this.#behaviour(this.calls.length + 1, method);
-    const rows = new Map<string, T>();
-    for (const key of keys) if (this.rows.has(key)) rows.set(key, this.rows.get(key)!);
-    const { promise: answered, resolve, reject } = Promise.withResolvers<ReadonlyMap<string, T>>();
-    this.calls.push({
+    const truth = this.#truth(method, question);
+    const { promise: answered, resolve, reject } = Promise.withResolvers<Answer<T>>();
+    const call: ScriptedCall<T> = {
       method,
-      keys,
       context,
-      rows,
-      answer: (answer = rows) => resolve(new Map(answer)),
+      ...truth,
+      since: question.since,
+      answer: (rows, deletes = rows === undefined ? truth.deletes : []) =>
+        resolve({ rows: rows ?? truth.rows, deletes, cursor: truth.cursor }),
+      resync: () => resolve('resync'),
       fail: (error = outage()) => reject(error),
-    });
-    if (typeof behaviour === 'object') this.#clock.setTimer(() => resolve(rows), behaviour.slowMs);
-    else if (behaviour === 'fail') reject(outage());
-    else if (behaviour === 'refuse') reject(Object.assign(new Error('the request was refused'), { reachable: true }));
-    else if (behaviour === 'empty') resolve(new Map());
-    else if (behaviour === 'half' && method === 'fetchAll') reject(new Error('connection reset'));
-    else if (behaviour === 'answer' || behaviour === 'half') resolve(rows);
-    return { behaviour, rows, answered };
+    };
+    this.calls.push(call);
+    const isResync = method === 'fetchChanges' && (behaviour === 'resync' || !this.#rows.isPosition(question.since));
+    const answer = isResync ? call.resync : (): void => call.answer();
+    const streams = method === 'fetchAll' || method === 'fetchChanges';
+    if (behaviour === 'fail') call.fail();
+    else if (behaviour === 'refuse')
+      call.fail(Object.assign(new Error('the request was refused'), { reachable: true }));
+    else if (behaviour === 'half' && streams) call.fail(new Error('connection reset'));
+    else if (behaviour === 'empty') resolve({ rows: new Map(), deletes: [], cursor: question.since ?? truth.cursor });
+    else if (isSlow(behaviour)) this.#clock.setTimer(answer, behaviour.slowMs);
+    else if (isLie(behaviour)) resolve(told(behaviour, truth.cursor));
+    else if (behaviour !== 'hang' && behaviour !== 'hold' && behaviour !== 'pause') answer();
+    return { call, behaviour, answered };
+  }
+
+  #truth(
+    method: ScriptedMethod,
+    { keys, since }: Question,
+  ): Pick<ScriptedCall<T>, 'keys' | 'rows' | 'deletes' | 'cursor'> {
+    const { map, position: cursor } = this.#rows;
+    if (method === 'watch' || method === 'unwatch') return { keys: [], rows: new Map(), deletes: [], cursor };
+    const asked = keys ?? (method === 'fetchAll' ? [...map.keys()] : this.#rows.changedSince(since));
+    const present = asked.filter((key) => map.has(key));
+    return {
+      keys: asked,
+      rows: new Map(present.map((key) => [key, map.get(key)!])),
+      deletes: method === 'fetchChanges' ? asked.filter((key) => !map.has(key)) : [],
+      cursor,
+    };
   }
 }
 
 function outage(): Error {
   return new Error('connection refused');
-}
-
-/** Half of the rows, then what is answered of the others. */
-async function* inTwoParts<T>(
-  rows: ReadonlyMap<string, T>,
-  answered: Promise<ReadonlyMap<string, T>>,
-): AsyncGenerator<readonly [string, T]> {
-  const first = [...rows].slice(0, Math.ceil(rows.size / 2));
-  yield* first;
-  const yielded = new Set(first.map(([key]) => key));
-  for (const entry of await answered) if (!yielded.has(entry[0])) yield entry;
 }

@@ -12,6 +12,14 @@ interface Timer {
 /**
  * A clock that stands still until `advance` moves it. Its wall clock runs beside it and may jump; a cache must not
  * notice. Chance is seeded, so that a run can be repeated.
+ *
+ * ```ts
+ * const clock = new VirtualClock();
+ * const cache = new TTLCacheService({ name: 'test', source, clock });
+ * await clock.advance('6m'); // refreshes, expiries and deadlines of six minutes, in their order
+ * clock.suspend('8h');       // the lid was closed: no timer fired
+ * clock.jumpWall(-3_600_000); // somebody set the wall clock back
+ * ```
  */
 export class VirtualClock implements Clock {
   readonly #timers = new Set<Timer>();
@@ -24,6 +32,7 @@ export class VirtualClock implements Clock {
     this.#seed = seed >>> 0;
   }
 
+  /** Monotonic, in milliseconds; moved by `advance` and `suspend` alone. */
   now(): number {
     return this.#now;
   }
@@ -43,6 +52,7 @@ export class VirtualClock implements Clock {
     return [...this.#timers].filter(({ keepAlive }) => keepAlive).length;
   }
 
+  /** Fires during `advance`, in the order of the times, then in that of the setting. */
   setTimer(run: () => void, delayMs: number, keepAlive = false): () => void {
     const timer: Timer = { run, at: this.#now + Math.max(0, delayMs), order: ++this.#orders, keepAlive };
     this.#timers.add(timer);
@@ -91,13 +101,15 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets everything that can happen without time passing happen. */
+/** Lets what can happen without time passing happen: three turns of the event loop. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function toMs(duration: Duration): number {
   const ms = parseDuration(duration);
-  if (ms === undefined || !(ms >= 0)) throw new TypeError(`expected a duration of 0 or more, got ${String(duration)}`);
+  if (ms === undefined || !(ms >= 0 && Number.isFinite(ms))) {
+    throw new TypeError(`expected a duration of 0 or more and finite, got ${String(duration)}`);
+  }
   return ms;
 }

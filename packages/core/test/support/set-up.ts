@@ -46,10 +46,12 @@ export function setUp<T = string>({
   methods,
   rows,
   clock = new SteadyClock(),
+  // Most sets here are so small that every change would be a catastrophe: who tests that, says so.
+  guard = { acceptAfter: 1 },
   ...options
 }: Settings<T> = {}): SetUp<T> {
   const source = new ScriptedSource<T>({ clock, ...(rows && { rows }), ...(methods && { methods }) });
-  const cache = new TTLCacheService<T>({ name: 'test', source, clock, ...options } as TTLCacheOptions<T>);
+  const cache = new TTLCacheService<T>({ name: 'test', source, clock, guard, ...options } as TTLCacheOptions<T>);
   return { clock, source, cache, calls: source.calls };
 }
 

@@ -1,0 +1,134 @@
+/** One unchanging generation, to be read over several awaits. */
+import type { Clock } from './clock.ts';
+import { type Duration, parseDuration } from './duration.ts';
+import type { CacheError } from './errors.ts';
+import { checkNames } from './options.ts';
+import type { SourceCalls } from './source-calls.ts';
+import type { Store } from './store.ts';
+import type { View } from './views.ts';
+
+export interface SnapshotOptions {
+  /** After this time it closes by itself. @default '1m' */
+  readonly maxAge?: Duration;
+}
+
+interface CacheSnapshotOptions<T> {
+  readonly view: View<T>;
+  readonly generation: number;
+  readonly clock: Clock;
+  readonly maxAge: number;
+  readonly onClose: (snapshot: CacheSnapshot<T>) => void;
+  readonly closed: (why: string) => CacheError;
+}
+
+/**
+ * What was in memory when `TTLCacheService.snapshot()` was called, whatever was published, invalidated or expired
+ * since. Old values of changed keys are kept only while it is open: close it after use, best with `using`. Reading it
+ * after it was closed, or after its maximum age, throws a CacheError with code `stopped`.
+ */
+export class CacheSnapshot<T> {
+  readonly generation: number;
+  readonly #options: CacheSnapshotOptions<T>;
+  readonly #cancelTimer: () => void;
+  #closed: string | undefined;
+
+  /** @internal */
+  constructor(options: CacheSnapshotOptions<T>) {
+    this.#options = options;
+    this.generation = options.generation;
+    const tooOld = (): void => this.#close('the snapshot was open for longer than its maxAge, so it was closed');
+    this.#cancelTimer = options.clock.setTimer(tooOld, options.maxAge);
+  }
+
+  get size(): number {
+    return this.#view.size;
+  }
+
+  /** `undefined`: was not in memory. */
+  get(key: string): T | undefined {
+    return this.#view.get(key);
+  }
+
+  /** Aligned with the keys. */
+  getMany(keys: readonly string[]): (T | undefined)[] {
+    return keys.map((key) => this.get(key));
+  }
+
+  has(key: string): boolean {
+    return this.#view.get(key) !== undefined;
+  }
+
+  *keys(): Generator<string> {
+    for (const [key] of this.entries()) yield key;
+  }
+
+  *entries(): Generator<[string, T]> {
+    for (const entry of this.#view.entries()) {
+      yield entry;
+      this.#assertOpen();
+    }
+  }
+
+  /** Lets go of it. Safe to call twice. */
+  close(): void {
+    this.#close('the snapshot is closed');
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  get #view(): View<T> {
+    this.#assertOpen();
+    return this.#options.view;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== undefined) throw this.#options.closed(this.#closed);
+  }
+
+  #close(why: string): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = why;
+    this.#cancelTimer();
+    this.#options.view.close();
+    this.#options.onClose(this);
+  }
+}
+
+/** The snapshots of one cache that are open. */
+export class Snapshots<T> {
+  readonly #store: Store<T>;
+  readonly #calls: SourceCalls;
+  readonly #clock: Clock;
+  readonly #open = new Set<CacheSnapshot<T>>();
+
+  constructor(store: Store<T>, calls: SourceCalls, clock: Clock) {
+    this.#store = store;
+    this.#calls = calls;
+    this.#clock = clock;
+  }
+
+  open(options: SnapshotOptions = {}): CacheSnapshot<T> {
+    checkNames('snapshot', options, ['maxAge']);
+    const { maxAge = '1m' } = options;
+    const ms = parseDuration(maxAge);
+    if (ms === undefined || !(ms > 0 && Number.isFinite(ms))) {
+      throw new TypeError(`snapshot: expected maxAge to be a duration greater than 0, got ${String(maxAge)}`);
+    }
+    const snapshot = new CacheSnapshot<T>({
+      view: this.#store.openView(),
+      generation: this.#store.generation,
+      clock: this.#clock,
+      maxAge: ms,
+      onClose: (closed) => this.#open.delete(closed),
+      closed: (why) => this.#calls.error('stopped', why),
+    });
+    this.#open.add(snapshot);
+    return snapshot;
+  }
+
+  closeAll(): void {
+    for (const snapshot of this.#open) snapshot.close();
+  }
+}

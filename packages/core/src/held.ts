@@ -1,0 +1,110 @@
+/**
+ * Removals that look like a catastrophe: they wait here until enough answers in a row agree, or somebody says so.
+ * Decides; what readers see meanwhile is the store's business.
+ */
+import type { Guard } from './options.ts';
+import type { HeldStatus } from './status.ts';
+
+const SAMPLE_KEYS = 10;
+
+/** What is to become of the keys that a snapshot lacks. */
+export interface Verdict {
+  readonly removed: readonly string[];
+  /** How many answers in a row have lacked each key that stays. */
+  readonly held: ReadonlyMap<string, number>;
+  /** Of how many rows these were judged to be too many. */
+  readonly of: number;
+}
+
+export class Held {
+  readonly #guard: Guard;
+  #answers: Map<string, number> = new Map();
+  #of = 0;
+  #rejected = false;
+  #since = 0;
+
+  constructor(guard: Guard) {
+    this.#guard = guard;
+  }
+
+  get size(): number {
+    return this.#answers.size;
+  }
+
+  has(key: string): boolean {
+    return this.#answers.has(key);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#answers.keys();
+  }
+
+  /** Would it be one, to remove `count` of `size` rows? `emptied`: no row would be left. */
+  isCatastrophe(count: number, size: number, emptied: boolean): boolean {
+    const { maxRemovedShare, minRows } = this.#guard;
+    return count > 0 && (emptied || (size >= minRows && count > maxRemovedShare * size));
+  }
+
+  /**
+   * Judges the keys that are visible and that a snapshot lacks. Two answers agree on what both of them lack: half the
+   * rows missing today and the other half tomorrow is a source that cannot be trusted, not a confirmation.
+   */
+  judge(missing: readonly string[], size: number, emptied: boolean): Verdict {
+    // Rows that came after the first answer make it no smaller a catastrophe, and a set that it emptied no fuller.
+    const of = this.size === 0 ? size : Math.min(size, this.#of);
+    const noneLeft = emptied || missing.filter((key) => this.has(key)).length === of;
+    if (!this.isCatastrophe(missing.length, of, noneLeft)) return { removed: missing, held: new Map(), of };
+    const held = new Map(missing.map((key) => [key, (this.#answers.get(key) ?? 0) + 1]));
+    const agreed = this.#rejected ? [] : missing.filter((key) => held.get(key)! >= this.#guard.acceptAfter);
+    if (!this.isCatastrophe(agreed.length, of, noneLeft)) return { removed: [], held, of };
+    for (const key of agreed) held.delete(key);
+    // What only this answer lacks is judged against what is left.
+    const left = size - agreed.length;
+    if (this.isCatastrophe(held.size, left, emptied)) return { removed: agreed, held, of: left };
+    return { removed: missing, held: new Map(), of: left };
+  }
+
+  /** Makes a verdict the state of things. */
+  hold({ held, of }: Verdict, now: number): void {
+    if (this.#answers.size === 0) this.#since = now;
+    this.#answers = new Map(held);
+    this.#of = of;
+    if (held.size === 0) this.#rejected = false;
+  }
+
+  /** Something newer is known of this key. */
+  release(key: string): void {
+    this.#answers.delete(key);
+    if (this.#answers.size === 0) this.#rejected = false;
+  }
+
+  /** However often the source repeats it: not by itself. */
+  reject(): boolean {
+    if (this.#answers.size > 0) this.#rejected = true;
+    return this.#rejected;
+  }
+
+  clear(): void {
+    this.#answers.clear();
+    this.#rejected = false;
+  }
+
+  /** `undefined`: nothing is held. */
+  status(now: number): HeldStatus | undefined {
+    if (this.#answers.size === 0) return undefined;
+    const sampleKeys: string[] = [];
+    let answers = 0;
+    for (const [key, count] of this.#answers) {
+      if (sampleKeys.length < SAMPLE_KEYS) sampleKeys.push(key);
+      answers = Math.max(answers, count);
+    }
+    return {
+      keys: this.#answers.size,
+      sampleKeys,
+      answers,
+      needed: this.#guard.acceptAfter,
+      rejected: this.#rejected,
+      sinceMs: now - this.#since,
+    };
+  }
+}

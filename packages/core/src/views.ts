@@ -1,0 +1,58 @@
+/** Views of the visible map that do not change while they are open, whatever is published meanwhile. */
+
+/** What was visible when it was opened: the map of that time, and beside it what has changed in that map since. */
+export class View<T> {
+  #live: ReadonlyMap<string, T>;
+  /** `undefined`: the key was not there. */
+  readonly #before = new Map<string, T | undefined>();
+  readonly #onClose: () => void;
+  readonly size: number;
+
+  constructor(live: ReadonlyMap<string, T>, onClose: () => void) {
+    this.#live = live;
+    this.#onClose = onClose;
+    this.size = live.size;
+  }
+
+  get(key: string): T | undefined {
+    return this.#before.has(key) ? this.#before.get(key) : this.#live.get(key);
+  }
+
+  *entries(): Generator<[string, T]> {
+    for (const entry of this.#live) if (!this.#before.has(entry[0])) yield entry;
+    for (const [key, value] of this.#before) if (value !== undefined) yield [key, value];
+  }
+
+  /** Lets go of everything. */
+  close(): void {
+    this.#live = new Map();
+    this.#before.clear();
+    this.#onClose();
+  }
+
+  /** Only the first change matters: what came after it was never seen here. */
+  keep(key: string, value: T | undefined): void {
+    if (!this.#before.has(key)) this.#before.set(key, value);
+  }
+}
+
+/** The open views of one map. */
+export class Views<T> {
+  readonly #open = new Set<View<T>>();
+
+  open(live: ReadonlyMap<string, T>): View<T> {
+    const view = new View(live, () => this.#open.delete(view));
+    this.#open.add(view);
+    return view;
+  }
+
+  /** To be called before the value under `key` changes. */
+  keep(key: string, value: T | undefined): void {
+    for (const view of this.#open) view.keep(key, value);
+  }
+
+  /** Another map is shown from now on: who looks at the old one has it to himself. */
+  detach(): void {
+    this.#open.clear();
+  }
+}

@@ -1,0 +1,73 @@
+/** A round that reads a whole snapshot. */
+import { type Changes, isChange } from './changes.ts';
+import { announce, type RoundParts, type RoundRequest, readingOf } from './round.ts';
+import { readSnapshot, type StagedSnapshot } from './snapshot-reader.ts';
+import type { Cursor, FetchContext } from './source.ts';
+import type { Sent } from './source-calls.ts';
+
+/** What came of it, and where a delta would go on. */
+export interface WholeOutcome {
+  readonly changes: Changes;
+  readonly cursor: Cursor;
+}
+
+/** `undefined`: everything was invalidated while it was being read, so it speaks of the time before. */
+export function readWhole<T>(
+  parts: RoundParts<T>,
+  { reason, awaited, insist, dryRun }: RoundRequest,
+): Promise<WholeOutcome | undefined> {
+  return parts.calls.run({
+    reason,
+    timeout: parts.refreshTimeout,
+    awaited,
+    insist,
+    request: (context, sent) => request(parts, context, sent),
+    apply: (staged, sent) => {
+      if (parts.fence.isOvertaken(sent.ticket)) return undefined;
+      return { changes: publish(parts, staged, sent, dryRun), cursor: staged.cursor };
+    },
+  });
+}
+
+async function request<T>(parts: RoundParts<T>, context: FetchContext, sent: Sent): Promise<StagedSnapshot<T>> {
+  const { source, calls, maxAge, now } = parts;
+  const staged = await readSnapshot<T>(await source.fetchAll!(context), readingOf(parts, context));
+  if (now() - sent.at + staged.ageMs <= maxAge) return staged;
+  throw calls.error('invalid-snapshot', 'the snapshot is older than ttl + staleIfError: it can no longer be served');
+}
+
+function publish<T>(parts: RoundParts<T>, staged: StagedSnapshot<T>, sent: Sent, dryRun: boolean): Changes {
+  const { fence, store, held, events, now } = parts;
+  const { entries, quarantined } = staged;
+  const later = new Set(fence.keysMarkedAfter(sent.ticket));
+  const notLater = (keys: readonly string[]): readonly string[] =>
+    later.size === 0 ? keys : keys.filter((key) => !later.has(key));
+  const missing = notLater(staged.missing).filter((key) => store.live.has(key));
+  const { size } = store.live;
+  // What was fetched singly before the first load is nothing that a snapshot could have lost.
+  const verdict =
+    store.basePhase === 'none'
+      ? { removed: missing, held: new Map<string, number>(), of: size }
+      : held.judge(missing, size, entries.size + quarantined.size === 0);
+  const changes: Changes = {
+    added: notLater(staged.added),
+    updated: notLater(staged.updated),
+    removed: verdict.removed,
+    held: verdict.held.size,
+    unchanged: staged.unchanged,
+    quarantined: quarantined.size,
+  };
+  if (dryRun) return changes;
+  const news = [...quarantined].filter(([key, problem]) => store.quarantine.get(key) !== problem);
+  if (isChange(changes)) store.generation += 1;
+  held.hold(verdict, now());
+  store.publish({ entries, confirmedAt: sent.at - staged.ageMs, quarantined, later });
+  fence.storedAll(sent.ticket);
+  announce(parts, changes, news);
+  const status = held.status(now());
+  if (status !== undefined) {
+    const { keys: removed, answers, needed, sampleKeys } = status;
+    events.emit('held', { removed, of: size, answers, needed, sampleKeys });
+  }
+  return changes;
+}
