@@ -26,8 +26,9 @@ export class AbsentLimit {
   /** The source said "no such key". */
   count(now: number): void {
     this.#refill(now);
-    // No debt: answers to what was asked at one time are one burst, however many they are.
-    this.#tokens = Math.max(0, this.#tokens - 1);
+    // What was asked before the bucket was empty is answered after it, so there may be a debt. Without it a slow source
+    // would be asked for everything that comes in while each new token is on its way. Bounded: one burst, however big.
+    this.#tokens = Math.max(-this.#capacity, this.#tokens - 1);
   }
 
   #refill(now: number): void {

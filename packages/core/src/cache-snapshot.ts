@@ -17,7 +17,7 @@ interface CacheSnapshotOptions<T> {
   readonly generation: number;
   readonly clock: Clock;
   readonly maxAge: number;
-  readonly onClose: (snapshot: CacheSnapshot<T>) => void;
+  readonly onClose: () => void;
   readonly closed: (why: string) => CacheError;
 }
 
@@ -92,7 +92,7 @@ export class CacheSnapshot<T> {
     this.#closed = why;
     this.#cancelTimer();
     this.#options.view.close();
-    this.#options.onClose(this);
+    this.#options.onClose();
   }
 }
 
@@ -116,12 +116,12 @@ export class Snapshots<T> {
     if (ms === undefined || !(ms > 0 && Number.isFinite(ms))) {
       throw new TypeError(`snapshot: expected maxAge to be a duration greater than 0, got ${String(maxAge)}`);
     }
-    const snapshot = new CacheSnapshot<T>({
+    const snapshot: CacheSnapshot<T> = new CacheSnapshot<T>({
       view: this.#store.openView(),
       generation: this.#store.generation,
       clock: this.#clock,
       maxAge: ms,
-      onClose: (closed) => this.#open.delete(closed),
+      onClose: () => this.#open.delete(snapshot),
       closed: (why) => this.#calls.error('stopped', why),
     });
     this.#open.add(snapshot);

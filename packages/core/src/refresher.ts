@@ -91,9 +91,12 @@ export class Refresher {
 
   /** A refresh whose requests are sent after this call. */
   refresh(request: RoundRequest): Promise<RefreshReport> {
-    if (this.#running === undefined) return this.#run(request);
+    // Between the end of one and the start of the one that waits, nobody may slip in:
+    //
+    //     running ends ──▶ a fetch that waited for it asks for another ──▶ the one that waits starts: two at once
+    if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);
     if (this.#waiting === undefined) {
-      const report = this.#running.report.then(() => {
+      const report = this.#running!.report.then(() => {
         const { request: merged, keys } = this.#waiting!;
         this.#waiting = undefined;
         return this.#run({ ...merged, keys: [...keys] });

@@ -19,8 +19,14 @@ export class View<T> {
   }
 
   *entries(): Generator<[string, T]> {
-    for (const entry of this.#live) if (!this.#before.has(entry[0])) yield entry;
-    for (const [key, value] of this.#before) if (value !== undefined) yield [key, value];
+    // A key that changes after it was given stands among the changed ones from then on: it is not given again.
+    const given = new Set<string>();
+    for (const entry of this.#live) {
+      if (this.#before.has(entry[0])) continue;
+      given.add(entry[0]);
+      yield entry;
+    }
+    for (const [key, value] of this.#before) if (value !== undefined && !given.has(key)) yield [key, value];
   }
 
   /** Lets go of everything. */

@@ -136,8 +136,8 @@ describe.each(WITH_SNAPSHOT)('with $shape, a snapshot', ({ methods }) => {
     for (let answer = 0; answer < 6; answer += 1) {
       // One half of the rows today, the other half tomorrow; two are missing from both.
       lack(set, 40, answer % 2 === 0 ? keys(0, 21) : keys(19, 40));
-      expect(await set.cache.refresh()).toMatchObject({ outcome: 'held', removed: 0 });
-      expect(set.cache.size).toBe(40);
+      expect(await set.cache.refresh()).toMatchObject({ outcome: 'held', held: 21, removed: 0 });
+      expect(set.cache.status()).toMatchObject({ size: 40, held: { keys: 21, answers: answer + 1 } });
     }
     await set.cache.stop();
   });

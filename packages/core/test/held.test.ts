@@ -55,6 +55,19 @@ describe.each(WITH_SNAPSHOT)('rows that are held, with $shape', ({ methods }) =>
     await cache.stop();
   });
 
+  test('stay visible when they are stale also where no timer sees to the others', async () => {
+    const set = setUp<string>({ methods, rows: rows(40), guard: { acceptAfter: 1_000 }, ttl: '5m' });
+    const { source, cache, clock } = set;
+    await cache.refresh();
+    for (const key of keys(30)) source.rows.delete(key);
+    await clock.advance('4m');
+    await cache.refresh();
+    await clock.advance('2m');
+    expect(cache.inspect('0')).toMatchObject({ state: 'stale', value: 'row 0', ageMs: 360_000 });
+    expect(cache.inspect('39')).toMatchObject({ state: 'fresh', ageMs: 120_000 });
+    expect([cache.get('0'), cache.size]).toEqual(['row 0', 40]);
+  });
+
   test('are the objects they were, and those of the other rows too', async () => {
     const set = setUp<{ n: number }>({ methods, guard: {}, rows: keys(40).map((key) => [key, { n: Number(key) }]) });
     const { source, cache } = set;
@@ -183,11 +196,18 @@ describe.each(WITH_BOTH)('a fetch of a key that is held, with $shape', ({ method
     await cache.stop();
   });
 
-  test('does not undo what was rejected', async () => {
-    const { cache } = await held({ methods });
+  test('does not undo what was rejected, unless it was the last key of it', async () => {
+    const { source, cache } = await held({ methods });
     cache.reject();
     await cache.fetch('0', { fresh: true });
     expect(await cache.refresh()).toMatchObject({ outcome: 'held', held: 29 });
+    for (const [key, row] of rows(30)) source.rows.set(key, row);
+    await cache.fetchMany(keys(30), { fresh: true });
+    expect(cache.status()).not.toHaveProperty('held');
+    expect(cache.reject()).toBe(false);
+    source.rows.clear();
+    await cache.refresh();
+    expect(await cache.refresh()).toMatchObject({ outcome: 'published', removed: 40 });
     await cache.stop();
   });
 });
@@ -253,6 +273,9 @@ describe.each(WITH_SNAPSHOT)('reject(), with $shape', ({ methods }) => {
     expect(cache.getMany(keys(30))).not.toContain(undefined);
     expect(cache.accept()).toBe(true);
     expect(cache.size).toBe(130);
+    source.rows.clear();
+    await cache.refresh();
+    expect(await cache.refresh()).toMatchObject({ outcome: 'published', removed: 130 });
     await cache.stop();
   });
 

@@ -65,7 +65,9 @@ class Stepwise implements Source<string> {
     if (!this.byHand) return Promise.resolve(read());
     const { promise, resolve } = Promise.withResolvers<A>();
     let answer: A | undefined;
-    const readNow = (): void => void (answer ??= read());
+    const readNow = (): void => {
+      answer ??= read();
+    };
     this.calls.push({
       read: readNow,
       land: () => {

@@ -158,3 +158,43 @@ describe('state', () => {
     expect(cache.status().source).toEqual({ tier: 'snapshot' });
   });
 });
+
+describe('reports', () => {
+  test('are those of the last hundred refreshes, the oldest first, also after stop and another start', async () => {
+    const set = setUp<string>({ rows: [['a', 'a']], methods: ['fetchAll'] });
+    const { cache, source } = set;
+    expect(cache.reports()).toEqual([]);
+    const told: unknown[] = [];
+    cache.on('refresh', (report) => told.push(report));
+    await load(set);
+    for (let round = 0; round < 70; round += 1) {
+      source.rows.set('a', `${round}`);
+      await cache.refresh();
+    }
+    expect(cache.reports()).toEqual(told);
+    await cache.stop();
+    expect(cache.reports()).toHaveLength(71);
+    expect('lastRefresh' in cache.status()).toBe(true);
+    await cache.start();
+    source.behave('refuse');
+    for (let round = 0; round < 70; round += 1) await cache.refresh();
+    const kept = cache.reports();
+    expect(kept).toHaveLength(100);
+    expect(kept.every((report, index) => report === told.slice(-100)[index])).toBe(true);
+    expect(kept[0]).toMatchObject({ reason: 'manual', outcome: 'published' });
+    expect(kept.at(-1)).toMatchObject({ outcome: 'failed', error: { code: 'source-failed' } });
+    expect(kept.at(-1)).toBe(cache.status().lastRefresh);
+    await cache.stop();
+  });
+
+  test('once handed out do not change any more', async () => {
+    const set = setUp<string>({ rows: [['a', 'a']] });
+    await load(set);
+    const before = set.cache.reports();
+    await set.cache.refresh();
+    expect(before).toHaveLength(1);
+    (before as unknown[]).length = 0;
+    expect(set.cache.reports()).toHaveLength(2);
+    await set.cache.stop();
+  });
+});
