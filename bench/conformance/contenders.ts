@@ -2,6 +2,7 @@
 import type { Contender } from './contender.ts';
 
 const adapters: Readonly<Record<string, () => Promise<{ readonly contender: Contender }>>> = {
+  evercache: () => import('./adapters/evercache.ts'),
   'lru-cache': () => import('./adapters/lru-cache.ts'),
   'lru-cache (stale)': async () => ({ contender: (await import('./adapters/lru-cache.ts')).staleContender }),
   cacheable: () => import('./adapters/cacheable.ts'),

@@ -29,8 +29,8 @@ export function readChanges<T>(
 }
 
 /** Is there a set that a delta could correct? */
-export function canBeCorrected<T>({ store: { basePhase } }: RoundParts<T>): boolean {
-  return basePhase === 'fresh' || basePhase === 'stale';
+export function canBeCorrected<T>({ store: { base } }: RoundParts<T>): boolean {
+  return base.phase === 'fresh' || base.phase === 'stale';
 }
 
 async function request<T>(

@@ -72,10 +72,11 @@ export class Held {
     if (held.size === 0) this.#rejected = false;
   }
 
-  /** Something newer is known of this key. */
-  release(key: string): void {
-    this.#answers.delete(key);
-    if (this.#answers.size === 0) this.#rejected = false;
+  /** Something newer is known of this key, or its row is gone by age. Was it the last one? */
+  release(key: string): boolean {
+    if (!this.#answers.delete(key) || this.#answers.size > 0) return false;
+    this.#rejected = false;
+    return true;
   }
 
   /** However often the source repeats it: not by itself. */

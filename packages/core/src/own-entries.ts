@@ -20,6 +20,8 @@ interface OwnEntriesOptions<T> {
   readonly showsStale: (key: string) => boolean;
   readonly show: (key: string, value: T) => void;
   readonly hide: (key: string) => void;
+  /** Too old for any use. */
+  readonly onGone: (key: string) => void;
 }
 
 /** Entries handled before others get their turn: about a millisecond. */
@@ -106,11 +108,12 @@ export class OwnEntries<T> {
 
   /** Puts an entry where its age says, and queues it for its next change. */
   #settle(own: Own<T>, now: number): void {
-    const { ttl, staleIfError, showsStale, show, hide } = this.#options;
+    const { ttl, staleIfError, showsStale, show, hide, onGone } = this.#options;
     const age = now - own.confirmedAt;
     if (age > ttl + staleIfError) {
       this.release(own.key);
       hide(own.key);
+      onGone(own.key);
       return;
     }
     if (own.phase === 'stale') this.#stale -= 1;

@@ -48,11 +48,12 @@ export function assemble<T>(options: ResolvedOptions<T>): Parts<T> {
   const onEvict = (): void => {
     counters.evictions += 1;
   };
-  const store = new Store<T>({ ...options, held, onEvict, onBaseAged: () => health.update() });
+  const onChanged = (): void => health.update();
+  const store = new Store<T>({ ...options, held, onEvict, onBaseAged: onChanged, onReleased: onChanged });
   const health: Health = new Health(
     {
       isBroken: () => breaker.state !== 'closed',
-      isAged: () => source.fetchAll !== undefined && store.basePhase !== 'fresh',
+      isAged: () => source.fetchAll !== undefined && store.base.phase !== 'fresh',
       keepsTrue: () => refresher.keepsTrue,
       isHeld: () => held.size > 0,
       serveStale: (servesStale) => {

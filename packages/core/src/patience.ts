@@ -5,6 +5,8 @@ export interface Limits {
   readonly signal?: AbortSignal | undefined;
   /** Infinity: none. */
   readonly timeout: number;
+  /** Does the deadline keep the process alive? @default true */
+  readonly keepAlive?: boolean;
   /** What the wait ends with when the time is over. */
   readonly onTimeout: () => Error;
   readonly onAbort: (reason: unknown) => Error;
@@ -12,7 +14,7 @@ export interface Limits {
 
 /** Waits for `promise` within the limits of one caller. The promise itself goes on. */
 export function waitWithin<T>(promise: Promise<T>, clock: Clock, limits: Limits): Promise<T> {
-  const { signal, timeout, onTimeout, onAbort } = limits;
+  const { signal, timeout, keepAlive = true, onTimeout, onAbort } = limits;
   if (signal === undefined && timeout === Number.POSITIVE_INFINITY) return promise;
   if (signal?.aborted) return Promise.reject(onAbort(signal.reason));
   return new Promise((resolve, reject) => {
@@ -20,7 +22,7 @@ export function waitWithin<T>(promise: Promise<T>, clock: Clock, limits: Limits)
     const cancelTimer =
       timeout === Number.POSITIVE_INFINITY
         ? undefined
-        : clock.setTimer(() => end(() => reject(onTimeout())), timeout, true);
+        : clock.setTimer(() => end(() => reject(onTimeout())), timeout, keepAlive);
     const end = (settle: () => void): void => {
       cancelTimer?.();
       signal?.removeEventListener('abort', aborted);

@@ -1,4 +1,5 @@
 /** What the rounds of each kind have in common: what is asked of them, and what they work with. */
+import type { BasePhase } from './base-age.ts';
 import type { Changes } from './changes.ts';
 import type { Events } from './events.ts';
 import type { Fence } from './fence.ts';
@@ -15,7 +16,7 @@ export interface RoundStore<T> {
   readonly live: ReadonlyMap<string, T>;
   readonly quarantine: ReadonlyMap<string, string>;
   readonly unsure: ReadonlySet<string>;
-  readonly basePhase: 'none' | 'fresh' | 'stale' | 'gone';
+  readonly base: { readonly phase: BasePhase };
   generation: number;
   knownKeys(): string[];
   staleValue(key: string): T | undefined;

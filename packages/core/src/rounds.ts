@@ -103,7 +103,7 @@ export class Rounds<T> {
     course.kind = 'delta';
     const outcome = await readChanges(this.#parts, this.#cursor, request).catch((error: CacheError) => {
       // A delta that is wrong will not be right next time: do not ask for it again.
-      if (error.code === 'invalid-snapshot') this.#cursor = undefined;
+      if (error.code === 'invalid-snapshot' && !request.dryRun) this.#cursor = undefined;
       throw error;
     });
     if (typeof outcome === 'string') {
@@ -128,7 +128,8 @@ export class Rounds<T> {
   /** Keys that no delta would bring back. That some of them cannot be read takes nothing from what was published. */
   async #readUnsure(request: RoundRequest): Promise<Changes> {
     const keys = [...new Set([...this.#parts.store.unsure, ...request.keys])];
-    if (keys.length === 0) return NO_CHANGES;
+    // Where they cannot be read singly, whoever invalidated them has asked for the snapshot that follows.
+    if (keys.length === 0 || !this.#parts.reader.canRead) return NO_CHANGES;
     try {
       return await readKeys(this.#parts, keys, request);
     } catch (error) {

@@ -226,9 +226,11 @@ export class TTLCacheService<T> {
 
   /** Makes true what is held: the rows go now. Returns false if nothing is held. */
   accept(): boolean {
-    const { held, events } = this.#parts;
+    const { held, events, fence } = this.#parts;
     const removed = [...held.keys()];
     if (removed.length === 0) return false;
+    // A snapshot under way was compared with rows that are about to go: the next one says whether they are back.
+    for (const key of removed) fence.invalidate(key);
     held.clear();
     this.#store.remove(removed);
     this.#store.generation += 1;
@@ -286,7 +288,7 @@ export class TTLCacheService<T> {
     const { source, clock } = this.#options;
     const { health, held, watcher } = this.#parts;
     const { lastRefresh } = health;
-    const { baseConfirmedAt, generation, live, quarantine } = this.#store;
+    const { base, generation, live, quarantine } = this.#store;
     const now = clock.now();
     const nextRefreshInMs = this.#parts.refresher.nextInMs;
     const heldStatus = held.status(now);
@@ -294,7 +296,7 @@ export class TTLCacheService<T> {
     return {
       name: this.name,
       state: health.state,
-      ageMs: baseConfirmedAt === undefined ? undefined : now - baseConfirmedAt,
+      ageMs: base.confirmedAt === undefined ? undefined : now - base.confirmedAt,
       generation,
       size: live.size,
       breaker: this.#parts.breaker.state,

@@ -7,7 +7,7 @@
  * held have an entry of their own.
  */
 import { Alarm } from './alarm.ts';
-import { BaseAge, type BasePhase } from './base-age.ts';
+import { BaseAge } from './base-age.ts';
 import type { Clock } from './clock.ts';
 import { deepFreeze } from './freeze.ts';
 import type { Held } from './held.ts';
@@ -30,6 +30,13 @@ export interface StoreOptions {
   readonly onEvict: () => void;
   /** The shared age passed its ttl, or the end of its use. */
   readonly onBaseAged: () => void;
+  /** Nothing is held any more, because of a single key. */
+  readonly onReleased: () => void;
+}
+
+interface Known<T> {
+  readonly value: T;
+  readonly since: number;
 }
 
 export class Store<T> {
@@ -38,6 +45,8 @@ export class Store<T> {
   /** No stale value is visible: what is in `live` is fresh. */
   allFresh = true;
   generation = 0;
+  /** The age of the set as a whole. */
+  readonly base: BaseAge;
 
   readonly #options: StoreOptions;
   readonly #own: OwnEntries<T>;
@@ -46,13 +55,13 @@ export class Store<T> {
   /** Keys that the base cannot speak for: invalidated, or read while it was. */
   readonly #unsure = new Set<string>();
   readonly #views = new Views<T>();
-  readonly #base: BaseAge;
   #servesStale = false;
+  #released = false;
   readonly #alarm: Alarm;
 
   constructor(options: StoreOptions) {
     this.#options = options;
-    this.#base = new BaseAge(options);
+    this.base = new BaseAge(options);
     this.#negatives = new Negatives(options.negativeTtl);
     this.#alarm = new Alarm(options.clock, () => this.#age());
     this.#own = new OwnEntries<T>({
@@ -60,6 +69,7 @@ export class Store<T> {
       showsStale: (key) => this.#servesStale || this.#quarantine.has(key) || options.held.has(key),
       show: (key, value) => this.#show(key, value),
       hide: (key) => this.#hide(key),
+      onGone: (key) => this.#release(key),
     });
   }
 
@@ -76,25 +86,16 @@ export class Store<T> {
     return this.#unsure;
   }
 
-  /** When the set as a whole was last confirmed; `undefined`: never. */
-  get baseConfirmedAt(): number | undefined {
-    return this.#base.confirmedAt;
-  }
-
-  get basePhase(): BasePhase {
-    return this.#base.phase;
-  }
-
   /** The keys of which a value is known or a row was refused: visible, in reserve or in quarantine. */
   knownKeys(): string[] {
-    if (this.#base.confirmedAt !== undefined) return [...this.live.keys()];
+    if (this.base.confirmedAt !== undefined) return [...this.live.keys()];
     return [...new Set([...this.#own.keys(), ...this.#quarantine.keys()])];
   }
 
   /** Is what readers see under this key older than its ttl? */
   isStale(key: string): boolean {
     const own = this.#own.get(key);
-    return own === undefined ? this.#base.phase === 'stale' : own.phase === 'stale';
+    return own === undefined ? this.base.phase === 'stale' : own.phase === 'stale';
   }
 
   /** The value that may be served while no newer answer can be had, visible or in reserve. */
@@ -116,10 +117,9 @@ export class Store<T> {
 
   /** Did the last refresh leave this key out because the source has none? Its age, or `undefined`: it cannot say. */
   missingFromBaseFor(key: string, now: number): number | undefined {
-    const { confirmedAt, phase } = this.#base;
-    if (confirmedAt === undefined || phase === 'gone') return undefined;
-    if (this.live.has(key) || this.#own.get(key) !== undefined) return undefined;
-    if (this.#unsure.has(key) || this.#quarantine.has(key)) return undefined;
+    const { confirmedAt, phase } = this.base;
+    if (confirmedAt === undefined || phase === 'gone' || this.live.has(key)) return undefined;
+    if (this.#own.get(key) !== undefined || this.#unsure.has(key) || this.#quarantine.has(key)) return undefined;
     return now - confirmedAt;
   }
 
@@ -163,12 +163,11 @@ export class Store<T> {
   putQuarantined(key: string, message: string): void {
     const { maxEntries } = this.#options;
     this.#quarantine.set(key, message);
-    if (this.#quarantine.size > maxEntries) this.#quarantine.delete(first(this.#quarantine.keys())!);
+    if (this.#quarantine.size > maxEntries) this.#quarantine.delete(this.#quarantine.keys().next().value!);
     this.#negatives.delete(key);
     this.#unsure.delete(key);
-    const value = this.staleValue(key);
-    const confirmedAt = this.#confirmedAt(key);
-    if (value !== undefined && confirmedAt !== undefined) this.#putOwn(key, value, confirmedAt);
+    const known = this.#known(key);
+    if (known !== undefined) this.#putOwn(key, known.value, known.since);
     this.#after();
   }
 
@@ -188,10 +187,14 @@ export class Store<T> {
       if (message !== undefined) refused.set(key, message);
     }
     // These keep the age they have; the entries of all others are part of the set now.
-    const kept = new Map<string, { readonly value: T; readonly since: number }>();
-    for (const key of later) if (this.#own.get(key) !== undefined) this.#keep(key, kept);
-    for (const key of refused.keys()) this.#keep(key, kept);
-    for (const key of this.#options.held.keys()) this.#keep(key, kept);
+    const kept = new Map<string, Known<T>>();
+    const keep = (key: string): void => {
+      const known = this.#known(key);
+      if (known !== undefined) kept.set(key, known);
+    };
+    for (const key of later) if (this.#own.get(key) !== undefined) keep(key);
+    for (const key of refused.keys()) keep(key);
+    for (const key of this.#options.held.keys()) keep(key);
     for (const own of this.#own.values()) {
       // Stored after its row was compared, perhaps: an equal value is still the same object.
       const value = kept.has(own.key) ? undefined : entries.get(own.key);
@@ -201,7 +204,7 @@ export class Store<T> {
     this.#views.detach();
     this.live = entries;
     this.#own.clear();
-    this.#base.confirm(confirmedAt, now);
+    this.base.confirm(confirmedAt, now);
     this.#unsure.clear();
     for (const key of later) this.#unsure.add(key);
     this.#quarantine.clear();
@@ -214,9 +217,7 @@ export class Store<T> {
   /** Shows what differs, in one step; everything else that the base speaks for is confirmed. */
   correct({ upserts, deletes, confirmedAt, quarantined, later }: Correction<T>): void {
     const now = this.#options.clock.now();
-    for (const key of later) {
-      if (upserts.has(key) || quarantined.has(key)) this.#unsure.add(key);
-    }
+    for (const key of later) if (upserts.has(key) || quarantined.has(key)) this.#unsure.add(key);
     for (const key of deletes) {
       if (later.has(key)) this.#unsure.add(key);
       else this.#forget(key);
@@ -231,7 +232,7 @@ export class Store<T> {
       this.#own.release(own.key);
       this.#show(own.key, own.value);
     }
-    this.#base.confirm(confirmedAt, now);
+    this.base.confirm(confirmedAt, now);
     this.#after();
   }
 
@@ -239,7 +240,7 @@ export class Store<T> {
   forget(keys: Iterable<string>): void {
     for (const key of keys) {
       this.#forget(key);
-      if (this.#base.confirmedAt !== undefined) this.#unsure.add(key);
+      if (this.base.confirmedAt !== undefined) this.#unsure.add(key);
     }
     this.#after();
   }
@@ -264,24 +265,25 @@ export class Store<T> {
     this.#quarantine.clear();
     this.#unsure.clear();
     this.#options.held.clear();
-    this.#base.clear();
+    this.base.clear();
     this.#after();
   }
 
   #confirmedAt(key: string): number | undefined {
-    return this.#own.get(key)?.confirmedAt ?? (this.live.has(key) ? this.#base.confirmedAt : undefined);
+    return this.#own.get(key)?.confirmedAt ?? (this.live.has(key) ? this.base.confirmedAt : undefined);
   }
 
-  #keep(key: string, kept: Map<string, { readonly value: T; readonly since: number }>): void {
+  /** The value under this key, with the age it has. */
+  #known(key: string): Known<T> | undefined {
     const value = this.staleValue(key);
     const since = this.#confirmedAt(key);
-    if (value !== undefined && since !== undefined) kept.set(key, { value, since });
+    return value === undefined || since === undefined ? undefined : { value, since };
   }
 
   #putOwn(key: string, value: T, confirmedAt: number): void {
     this.#negatives.delete(key);
     this.#unsure.delete(key);
-    this.#options.held.release(key);
+    this.#release(key);
     this.#own.put(key, value, confirmedAt, this.#options.clock.now());
   }
 
@@ -291,9 +293,13 @@ export class Store<T> {
     this.#negatives.delete(key);
     this.#quarantine.delete(key);
     this.#unsure.delete(key);
-    this.#options.held.release(key);
+    this.#release(key);
     if (value === undefined) this.#hide(key);
     else this.#show(key, value);
+  }
+
+  #release(key: string): void {
+    if (this.#options.held.release(key)) this.#released = true;
   }
 
   #show(key: string, value: T): void {
@@ -308,7 +314,7 @@ export class Store<T> {
 
   #evict(): void {
     if (this.#own.size <= this.#options.maxEntries) return;
-    const oldest = first(this.#own.keys())!;
+    const oldest = this.#own.keys().next().value!;
     this.#own.release(oldest);
     this.#hide(oldest);
     this.#options.onEvict();
@@ -319,8 +325,8 @@ export class Store<T> {
     const now = this.#options.clock.now();
     this.#own.age(now);
     this.#negatives.sweep(now);
-    const changed = this.#base.look(now);
-    if (changed && this.#base.phase === 'gone') {
+    const changed = this.base.look(now);
+    if (changed && this.base.phase === 'gone') {
       this.#views.detach();
       this.live = new Map();
       for (const own of this.#own.values()) if (own.phase !== 'reserve') this.live.set(own.key, own.value);
@@ -332,14 +338,12 @@ export class Store<T> {
   /** To be called at the end of every change: sees to what follows from it. */
   #after(): void {
     this.#noteFreshness();
-    this.#alarm.set(Math.min(this.#own.nextAt, this.#negatives.nextAt, this.#base.nextAt));
+    this.#alarm.set(Math.min(this.#own.nextAt, this.#negatives.nextAt, this.base.nextAt));
+    if (this.#released) this.#options.onReleased();
+    this.#released = false;
   }
 
   #noteFreshness(): void {
-    this.allFresh = this.#base.phase !== 'stale' && !this.#own.showStale;
+    this.allFresh = this.base.phase !== 'stale' && !this.#own.showStale;
   }
-}
-
-function first(keys: Iterator<string>): string | undefined {
-  return keys.next().value;
 }

@@ -66,7 +66,7 @@ export class Watcher {
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
     const attempt = this.#attempt;
-    if (attempt !== undefined) await this.#end(attempt, this.#error('stopped', 'the watch was stopped'));
+    if (attempt !== undefined) await this.#end(attempt, this.#error('stopped', 'the watch was stopped'), true);
   }
 
   /** The source is back: no need to wait any longer. */
@@ -111,7 +111,7 @@ export class Watcher {
     attempt.unwatch = unwatch;
     if (attempt.over) {
       // Too late: nobody waits for it any more, but it must not be left standing.
-      void this.#unwatch(attempt);
+      void this.#unwatch(attempt, false);
       return;
     }
     attempt.cancelDeadline();
@@ -124,7 +124,7 @@ export class Watcher {
     // One that stands and dies at once is no success.
     const { standsSince } = attempt;
     if (standsSince !== undefined && clock.now() - standsSince >= MAX_BACKOFF_MS) this.#failures = 0;
-    void this.#end(attempt, error);
+    void this.#end(attempt, error, false);
     this.#retry();
     onError(error);
   }
@@ -136,21 +136,21 @@ export class Watcher {
     this.#cancelRetry = clock.setTimer(() => this.#connect(), delay);
   }
 
-  async #end(attempt: Attempt, reason: CacheError): Promise<void> {
+  async #end(attempt: Attempt, reason: CacheError, awaited: boolean): Promise<void> {
     attempt.over = true;
     attempt.cancelDeadline();
-    attempt.standsSince = undefined;
     attempt.controller.abort(reason);
-    if (this.#attempt === attempt) this.#attempt = undefined;
-    await this.#unwatch(attempt);
+    this.#attempt = undefined;
+    await this.#unwatch(attempt, awaited);
   }
 
-  async #unwatch({ unwatch }: Attempt): Promise<void> {
+  async #unwatch({ unwatch }: Attempt, awaited: boolean): Promise<void> {
     const { clock, timeout, onError } = this.#options;
     if (unwatch === undefined) return;
     try {
       await waitWithin((async () => unwatch())(), clock, {
         timeout,
+        keepAlive: awaited,
         onTimeout: () => this.#error('source-timeout', `the watch did not end within ${timeout} ms`),
         onAbort: () => this.#error('aborted', 'the caller gave up'),
       });

@@ -46,7 +46,7 @@ function publish<T>(parts: RoundParts<T>, staged: StagedSnapshot<T>, sent: Sent,
   const { size } = store.live;
   // What was fetched singly before the first load is nothing that a snapshot could have lost.
   const verdict =
-    store.basePhase === 'none'
+    store.base.phase === 'none'
       ? { removed: missing, held: new Map<string, number>(), of: size }
       : held.judge(missing, size, entries.size + quarantined.size === 0);
   const changes: Changes = {

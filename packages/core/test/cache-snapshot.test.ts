@@ -60,23 +60,24 @@ const CHANGES: readonly {
     },
   },
   {
-    by: 'an invalidation of everything',
+    by: 'an invalidation of everything, and single fetches after it',
     methods: FOLLOWING,
     change: async ({ source, cache }) => {
-      source.behave('refuse');
+      source.behave((_, method) => (method === 'fetchOne' ? 'answer' : 'refuse'));
       await cache.invalidateAll();
       await settle();
+      for (const key of ['a', 'new']) await cache.fetch(key);
       source.behave('answer');
     },
   },
   {
-    by: 'expiry',
+    by: 'expiry, and single fetches after it',
     methods: FOLLOWING,
     change: async ({ source, cache, clock }) => {
-      source.behave('fail');
-      await cache.fetch('a', { fresh: true }).catch(() => undefined);
+      source.behave((_, method) => (method === 'fetchOne' ? 'answer' : 'refuse'));
       await clock.advance('20s');
       expect(cache.size).toBe(0);
+      for (const key of ['a', 'new']) await cache.fetch(key);
     },
   },
   {
@@ -269,29 +270,51 @@ describe('memory', () => {
     return references.filter((reference) => reference.deref() !== undefined).length;
   };
 
-  test.each([{ methods: FOLLOWING }, { methods: ['fetchOne'] as const }])(
+  const METHODS: readonly (readonly SourceMethod[])[] = [FOLLOWING, ['fetchAll', 'fetchOne'], ['fetchOne']];
+
+  test.each(METHODS.map((methods) => ({ methods })))(
     'old values are kept while a snapshot is open, the first of each key only, and not after it ($methods)',
     async ({ methods }) => {
       const set = setUp<{ v: string }>({ methods, rows: rowsOf('abc') });
       const { source, cache } = set;
       await load(set);
-      const old: WeakRef<object>[] = [];
-      const snapshot = cache.snapshot();
-      for (let turn = 0; turn < 20; turn += 1) {
-        for (const key of 'abc') {
-          old.push(new WeakRef(cache.get(key)!));
-          source.rows.set(key, { v: `${turn}` });
+      const replace = async (turns: number): Promise<WeakRef<object>[]> => {
+        const old: WeakRef<object>[] = [];
+        for (let turn = 0; turn < turns; turn += 1) {
+          for (const key of 'abc') {
+            old.push(new WeakRef(cache.get(key)!));
+            source.rows.set(key, { v: `${turn} of ${turns}` });
+          }
+          await cache.refresh();
         }
-        await cache.refresh();
-      }
-      source.calls.length = 0;
+        source.calls.length = 0;
+        return old;
+      };
+      const snapshot = cache.snapshot();
+      const old = await replace(20);
       const kept = await alive(old);
       expect(kept).toBeGreaterThanOrEqual(3);
       expect(kept).toBeLessThanOrEqual(8);
       expect([...snapshot.entries()].toSorted()).toEqual(rowsOf('abc'));
       snapshot.close();
+      const [first] = await Promise.all([replace(1), replace(2)]);
       expect(await alive(old.slice(0, 3))).toBe(0);
+      expect(await alive(first)).toBe(0);
+      expect(snapshot.generation).toBeLessThan(2);
       await cache.stop();
     },
   );
+
+  test('a snapshot that is closed can be collected', async () => {
+    const set = setUp({ rows: rowsOf('abc') });
+    await load(set);
+    const closed: WeakRef<object>[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      const snapshot = set.cache.snapshot();
+      snapshot.close();
+      closed.push(new WeakRef(snapshot));
+    }
+    expect(await alive(closed)).toBeLessThanOrEqual(1);
+    await set.cache.stop();
+  });
 });

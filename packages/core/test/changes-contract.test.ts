@@ -22,6 +22,31 @@ const FAULTS: readonly Fault[] = [
     }),
   },
   {
+    fault: 'keeps its position to itself',
+    check: 'gives a position with the snapshot, from which there is nothing new as long as nothing changes',
+    wrap: (source) => {
+      let position: unknown;
+      return {
+        fetchAll: async () => {
+          const { entries, cursor } = await all(source);
+          position = cursor;
+          return entries;
+        },
+        fetchChanges: async (since) => changes(source, since ?? position),
+      };
+    },
+  },
+  {
+    fault: 'names what came and went as changed and as gone',
+    check: 'brings the end of what came and went meanwhile',
+    wrap: (source) =>
+      following(source, async (since) => {
+        const { upserts, deletes, cursor } = await changes(source, since);
+        const gone = [...deletes].includes('x') ? ([['x', 0]] as const) : [];
+        return { upserts: [...(upserts as Map<string, number>), ...gone], deletes, cursor };
+      }),
+  },
+  {
     fault: 'forgets what was removed',
     check: 'brings exactly what was added, changed and removed',
     wrap: (source) => following(source, async (since) => ({ ...(await changes(source, since)), deletes: [] })),

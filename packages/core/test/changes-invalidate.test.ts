@@ -176,3 +176,23 @@ describe.each(FOLLOWING)('following changes with $shape, a refresh of keys', ({ 
     await cache.stop();
   });
 });
+
+test.each(FOLLOWING)(
+  'an invalidation during a delta asks for single keys only where it can ($shape)',
+  async ({ methods, single }) => {
+    const set = setUp<string>({ methods, rows: rowsOf('abc') });
+    const { source, cache, calls } = set;
+    await load(set);
+    source.behave('hold');
+    const refreshed = cache.refresh();
+    await cache.invalidate('a');
+    source.behave('answer');
+    calls.at(-1)!.answer();
+    expect((await refreshed).error).toBeUndefined();
+    await settle();
+    expect(cache.get('a')).toBe('a');
+    expect(cache.stats().sourceFailures).toBe(0);
+    expect(calls.slice(2).map(({ method }) => method)).toEqual(single ? [single, single] : ['fetchAll']);
+    await cache.stop();
+  },
+);

@@ -141,26 +141,6 @@ describe.each(FOLLOWING)('following changes, with $shape', ({ methods }) => {
     await cache.stop();
   });
 
-  test.skipIf(methods.length === 2)('a row that was fetched while the delta was read keeps its object', async () => {
-    const set = setUp<{ v: string }>({ methods, rows: rowsOf('ab') });
-    const { source, cache, calls } = set;
-    await load(set);
-    for (const key of 'ab') source.rows.set(key, { v: 'new' });
-    source.behave('hold');
-    const fetched = cache.fetch('a', { fresh: true });
-    source.behave('pause');
-    const refreshed = cache.refresh();
-    await settle();
-    // An equal row, but another object: that of the delta has been compared already.
-    calls.at(-2)!.answer([['a', { v: 'new' }]]);
-    const a = await fetched;
-    expect(cache.get('a')).toBe(a);
-    calls.at(-1)!.answer();
-    await refreshed;
-    expect(cache.get('a')).toBe(a);
-    await cache.stop();
-  });
-
   test('with full reads a whole snapshot, and goes on from there', async () => {
     const set = setUp<{ v: string }>({ methods, rows: rowsOf('ab') });
     const { source, cache, calls } = set;
@@ -242,3 +222,26 @@ describe.each(FOLLOWING)('following changes, with $shape', ({ methods }) => {
     }
   });
 });
+
+test.each(FOLLOWING.slice(1))(
+  'a row that was fetched while a delta was read keeps its object ($shape)',
+  async ({ methods }) => {
+    const set = setUp<{ v: string }>({ methods, rows: rowsOf('ab') });
+    const { source, cache, calls } = set;
+    await load(set);
+    for (const key of 'ab') source.rows.set(key, { v: 'new' });
+    source.behave('hold');
+    const fetched = cache.fetch('a', { fresh: true });
+    source.behave('pause');
+    const refreshed = cache.refresh();
+    await settle();
+    // An equal row, but another object: that of the delta has been compared already.
+    calls.at(-2)!.answer([['a', { v: 'new' }]]);
+    const a = await fetched;
+    expect(cache.get('a')).toBe(a);
+    calls.at(-1)!.answer();
+    await refreshed;
+    expect(cache.get('a')).toBe(a);
+    await cache.stop();
+  },
+);

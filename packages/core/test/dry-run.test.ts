@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CacheEventName, StandardSchema } from '../src/index.ts';
+import { CacheError, type CacheEventName, type StandardSchema } from '../src/index.ts';
 import { type SourceMethod, settle } from '../testing/index.ts';
 import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
 import { load, type SetUp, SHAPES, setUp, WITH_KEYS, WITH_SNAPSHOT } from './support/set-up.ts';
@@ -257,5 +257,19 @@ test.each(WITH_KEYS)('a dry run counts no answer that came too late ($shape)', a
   calls.at(-2)!.answer();
   expect(await trying).toMatchObject({ dryRun: true, outcome: 'unchanged', updated: 0 });
   expect(cache.get('0')).toBe('changed');
+  await cache.stop();
+});
+
+test('a dry run that meets a wrong delta leaves the real one its position', async () => {
+  const set = setUp<string>({ methods: FOLLOWING, rows: rows(2) });
+  const { source, cache, calls } = set;
+  await load(set);
+  source.behave('hold');
+  const trying = cache.refresh({ dryRun: true });
+  await settle();
+  calls.at(-1)!.fail(new CacheError({ code: 'invalid-snapshot', cache: 'test', message: 'wrong' }));
+  expect(await trying).toMatchObject({ outcome: 'failed', error: { code: 'invalid-snapshot' } });
+  source.behave('answer');
+  expect(await cache.refresh()).toMatchObject({ outcome: 'unchanged', kind: 'delta' });
   await cache.stop();
 });

@@ -93,16 +93,18 @@ describe('a scripted source that follows changes', () => {
 
   test('is held and answered by hand, in any order', async () => {
     const { source } = make();
+    source.rows.set('d', 4);
+    source.rows.delete('d');
     source.behave('hold');
     const answers = [1, 2, 3, 4].map(() => tell(source.fetchChanges!(0, context)));
     source.calls[3]!.resync();
     expect(await answers[3]).toBe('resync');
     source.calls[1]!.answer(new Map([['x', 7]]));
-    expect(await answers[1]).toEqual({ upserts: { x: 7 }, deletes: [], cursor: 3 });
+    expect(await answers[1]).toEqual({ upserts: { x: 7 }, deletes: [], cursor: 5 });
     source.calls[2]!.answer([], ['a']);
-    expect(await answers[2]).toEqual({ upserts: {}, deletes: ['a'], cursor: 3 });
+    expect(await answers[2]).toEqual({ upserts: {}, deletes: ['a'], cursor: 5 });
     source.calls[0]!.answer();
-    expect(await answers[0]).toEqual({ upserts: { a: 1, b: 2, c: 3 }, deletes: [], cursor: 3 });
+    expect(await answers[0]).toEqual({ upserts: { a: 1, b: 2, c: 3 }, deletes: ['d'], cursor: 5 });
   });
 
   test.each(['fetchAll', 'fetchChanges'] as const)('pauses half-way, without a position (%s)', async (method) => {
@@ -177,6 +179,11 @@ describe('a scripted source that is watched', () => {
     expect([short.rung, source.watching]).toEqual([[], 1]);
     await settle();
     expect([short.rung, source.watching]).toEqual([['connection refused'], 0]);
+    const shorter = watch(source);
+    const endShorter = await shorter.standing;
+    await endShorter();
+    await settle();
+    expect(shorter.rung).toEqual([]);
   });
 
   test('fails, hangs, stands late, and rings nobody before', async () => {

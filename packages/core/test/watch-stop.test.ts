@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type CacheError, TTLCacheService } from '../src/index.ts';
+import { type CacheError, type Source, TTLCacheService } from '../src/index.ts';
 import { type Behaviour, type SourceMethod, settle } from '../testing/index.ts';
 import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
-import { type SetUp, setUp } from './support/set-up.ts';
+import { type SetUp, SteadyClock, setUp } from './support/set-up.ts';
 
 expectNoUnhandledRejections();
 
@@ -115,4 +115,29 @@ describe('stop', () => {
     );
     expect(source.watching).toBe(0);
   });
+});
+
+test('a watch that was lost and does not end keeps no process alive; one that is stopped does, as stop waits for it', async () => {
+  const clock = new SteadyClock();
+  const lost: ((error: unknown) => void)[] = [];
+  const source: Source<string> = {
+    fetchOne: async () => 'a',
+    watch: async (_, context) => {
+      lost.push(context.lost);
+      return () => new Promise(() => undefined);
+    },
+  };
+  const cache = new TTLCacheService<string>({ name: 'test', source, clock, timeout: '1s' });
+  await cache.start();
+  await settle();
+  lost[0]!(new Error('cut'));
+  await settle();
+  expect(clock.keepAliveTimers).toBe(0);
+  await clock.advance('10s');
+  expect(lost).toHaveLength(2);
+  const stopped = cache.stop();
+  expect(clock.keepAliveTimers).toBe(1);
+  await clock.advance('1s');
+  await stopped;
+  expect(clock.pendingTimers).toBe(0);
 });

@@ -166,6 +166,22 @@ describe('a watch that is lost', () => {
     }
   });
 
+  test('waits no longer in the next life for its failures in this one', async () => {
+    const set = setUp<string>({ methods: WATCHED, rows: ROWS });
+    const { source, cache, clock } = set;
+    for (const life of [1, 2, 3]) {
+      behaveWatch(set, 'fail');
+      await cache.start();
+      await clock.advance('5m');
+      const watches = source.count('watch');
+      await cache.stop();
+      await cache.start();
+      await clock.advance(100);
+      expect([life, source.count('watch')]).toEqual([life, watches + 2]);
+      await cache.stop();
+    }
+  });
+
   test('has no say any more: neither its nudges, nor a second loss, nor an end of its own', async () => {
     const clock = new SteadyClock();
     const rung: { nudge: () => void; lost: (error: unknown) => void }[] = [];
