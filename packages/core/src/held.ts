@@ -53,10 +53,12 @@ export class Held {
     // Rows that came after the first answer make it no smaller a catastrophe, and a set that it emptied no fuller.
     const of = this.size === 0 ? size : Math.min(size, this.#of);
     const noneLeft = emptied || missing.filter((key) => this.has(key)).length === of;
-    if (!this.isCatastrophe(missing.length, of, noneLeft)) return { removed: missing, held: new Map(), of };
+    const isBad = (count: number): boolean =>
+      this.isCatastrophe(count, of, noneLeft) || this.isCatastrophe(count, size, emptied);
+    if (!isBad(missing.length)) return { removed: missing, held: new Map(), of };
     const held = new Map(missing.map((key) => [key, (this.#answers.get(key) ?? 0) + 1]));
     const agreed = this.#rejected ? [] : missing.filter((key) => held.get(key)! >= this.#guard.acceptAfter);
-    if (!this.isCatastrophe(agreed.length, of, noneLeft)) return { removed: [], held, of };
+    if (!isBad(agreed.length)) return { removed: [], held, of };
     for (const key of agreed) held.delete(key);
     // What only this answer lacks is judged against what is left.
     const left = size - agreed.length;

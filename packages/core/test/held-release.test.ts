@@ -70,3 +70,18 @@ test.each(WITH_SNAPSHOT)(
     await cache.stop();
   },
 );
+
+test.each(WITH_BOTH)('a hold makes no other removal smaller than it is ($shape)', async ({ methods }) => {
+  const set = setUp<string>({ methods, rows: rows(2), guard: { maxRemovedShare: 0.3, minRows: 3 } });
+  const { source, cache } = set;
+  await load(set);
+  source.rows.clear();
+  expect(await cache.refresh()).toMatchObject({ outcome: 'held', held: 2 });
+  source.rows.set('c', 'c');
+  await cache.fetch('c');
+  source.rows.delete('c');
+  for (const [key, row] of rows(2)) source.rows.set(key, row);
+  expect(await cache.refresh()).toMatchObject({ outcome: 'held', held: 1 });
+  expect(cache.has('c')).toBe(true);
+  await cache.stop();
+});

@@ -1,0 +1,219 @@
+/** One history's world: the truth, the source, the cache, and what is known of what readers may be told. */
+import { type CacheSnapshot, type Derived, type RefreshReport, TTLCacheService } from '../src/index.ts';
+import type { StandardSchema } from '../src/schema.ts';
+import { BreakerModel } from './breaker-model.ts';
+import { type Call, confirmedAt, mayBeSeen, type Value } from './calls.ts';
+import { HistoryClock } from './clock.ts';
+import { Knowledge } from './knowledge.ts';
+import { BrokenPromise, type Counts, type PromiseNumber } from './promises.ts';
+import type { Read } from './reads.ts';
+import { REFRESH_INTERVAL, REFRESH_TIMEOUT, type Settings, TTL } from './settings.ts';
+import { Table } from './table.ts';
+import { Turns } from './turns.ts';
+import { type SourceHooks, WildSource } from './wild-source.ts';
+
+/** A snapshot that a history has opened, and what it has to stay like. */
+export interface OpenSnapshot {
+  readonly snapshot: CacheSnapshot<Value>;
+  readonly entries: ReadonlyMap<string, Value>;
+  readonly generation: number;
+  readonly endsAt: number;
+  /** When it was opened. */
+  readonly step: number;
+  closed: boolean;
+}
+
+export class World {
+  readonly settings: Settings;
+  readonly counts: Counts;
+  readonly clock: HistoryClock;
+  readonly turns: Turns = new Turns();
+  readonly table: Table;
+  readonly wild: WildSource;
+  readonly cache: TTLCacheService<Value>;
+  readonly derived: Derived<{ readonly of: Value }>;
+  readonly breaker: BreakerModel;
+  readonly known: Knowledge;
+  readonly reads: Set<Read> = new Set();
+  readonly snapshots: Set<OpenSnapshot> = new Set();
+  /** `undefined`: as good as new. */
+  life: 'started' | 'stopped' | undefined;
+  /** When it was last stopped. */
+  stoppedStep = -1;
+  /** Counts what happens, so that it has an order. */
+  step = 0;
+  /** Steps and turns since nothing moved. */
+  happenings = 0;
+  /** Refreshes that somebody waits for: they may be the probe of an open breaker. */
+  insisting = 0;
+  /** Refreshes that only say what would change. */
+  dryRuns = 0;
+  /** Rounds that have ended. */
+  ended = 0;
+  /** Of these: that have ended well. */
+  rounds = 0;
+  /** How often it may have come out that the source has no such key: at most. */
+  absent = 0;
+  /** What goes on beside the history and has not ended yet. */
+  readonly detached: Set<string> = new Set();
+  /** The first promise that was broken. Core must not see it: it would take it for a failure of the source. */
+  broken: BrokenPromise | undefined;
+  #hasSucceeded = false;
+  readonly #reports = new Map<number, Set<RefreshReport>>();
+  /** Says what happens, when somebody wants to read it. */
+  tell: ((line: string) => void) | undefined;
+
+  constructor(settings: Settings, counts: Counts, hooks: SourceHooks) {
+    this.settings = settings;
+    this.counts = counts;
+    this.clock = new HistoryClock(settings.chance);
+    this.table = new Table(() => this.clock.now());
+    this.known = new Knowledge(settings.keys);
+    this.breaker = new BreakerModel(this.clock);
+    const { clock, table, turns } = this;
+    this.wild = new WildSource({ settings, table, turns, clock, hooks });
+    const hasAll = settings.methods.includes('fetchAll');
+    this.cache = new TTLCacheService<Value>({
+      name: 'explored',
+      source: this.wild.source(),
+      clock,
+      ttl: TTL,
+      refreshTimeout: REFRESH_TIMEOUT,
+      staleIfError: settings.staleIfError,
+      negativeTtl: settings.negativeTtl,
+      softTimeout: settings.softTimeout,
+      timeout: settings.timeout,
+      freeze: settings.freeze,
+      maxAbsentPerSecond: settings.maxAbsentPerSecond,
+      ...(settings.schema && { schema: SCHEMA }),
+      ...(hasAll && { refreshInterval: REFRESH_INTERVAL, guard: settings.guard }),
+      ...(settings.closedWorld && { closedWorld: true }),
+      ...(settings.bounded && !hasAll && { maxEntries: 2 }),
+    } as ConstructorParameters<typeof TTLCacheService<Value>>[0]);
+    this.derived = this.cache.derive((of) => ({ of }));
+  }
+
+  get now(): number {
+    return this.clock.now();
+  }
+
+  get maxAge(): number {
+    return TTL + this.settings.staleIfError;
+  }
+
+  /** Requests that were sent so far. */
+  get tickets(): number {
+    return this.wild.calls.length;
+  }
+
+  get canReadKeys(): boolean {
+    return this.settings.methods.includes('fetchOne') || this.settings.methods.includes('fetchMany');
+  }
+
+  get hasAll(): boolean {
+    return this.settings.methods.includes('fetchAll');
+  }
+
+  /** A suspend is over, but the event loop has not turned since: what is overdue comes within a millisecond. */
+  get isAsleep(): boolean {
+    return (this.clock.dueTimes()[0] ?? Number.POSITIVE_INFINITY) <= this.now + 1;
+  }
+
+  /** A cache that cannot load everything asks again for what it knew to be absent. */
+  nudged(): void {
+    if (this.hasAll) return;
+    for (const known of this.known.keys.values()) if (known.stored?.row === undefined) known.stored = undefined;
+  }
+
+  /** Is its newest row bad, or is it missing and waits to be removed? Then the last good value stays. */
+  isKept(key: string): boolean {
+    const { held, quarantine } = this.cache.status();
+    return held?.sampleKeys.includes(key) === true || quarantine.some((row) => row.key === key);
+  }
+
+  keysAt(indices: readonly number[]): string[] {
+    return [...new Set(indices.map((index) => this.keyAt(index)))];
+  }
+
+  keyAt(index: number): string {
+    return this.settings.keys[index % this.settings.keys.length]!;
+  }
+
+  /** A check had something to say. */
+  exercised(promise: PromiseNumber): void {
+    this.counts[promise] += 1;
+  }
+
+  expect(promise: PromiseNumber, holds: boolean, message: () => string): void {
+    if (holds || this.broken !== undefined) return;
+    this.broken = new BrokenPromise(promise, message());
+  }
+
+  /** This goes on beside the history: it must end, and not fail. */
+  detach(what: string, work: Promise<unknown>): void {
+    const name = `${what} at step ${this.step}`;
+    this.detached.add(name);
+    work.then(
+      () => this.detached.delete(name),
+      (error: unknown) => this.expect(4, false, () => `${name} threw ${String(error)}`),
+    );
+  }
+
+  /** The breaker hears of it when core has; what is sent until then counts as sent before. */
+  succeededNow(call: Call): void {
+    this.breaker.abandoned(call);
+    this.breaker.succeeded(this.tickets);
+    this.#hasSucceeded = true;
+  }
+
+  /** Nothing moves any more. */
+  settled(): void {
+    this.happenings = 0;
+    this.caughtUp();
+  }
+
+  /** Core has heard of all that has happened. */
+  caughtUp(): void {
+    if (this.#hasSucceeded) this.breaker.succeeded(this.tickets);
+    this.#hasSucceeded = false;
+  }
+
+  /** At most one round runs and one waits: who asks between the ends of two rounds gets one of two reports. */
+  refreshed(askedAfter: number, report: RefreshReport): void {
+    const reports = this.#reports.get(askedAfter) ?? new Set();
+    this.#reports.set(askedAfter, reports.add(report));
+    this.expect(3, reports.size <= 2, () => `${reports.size} rounds for what was asked between the ends of two`);
+  }
+
+  /** The latest moment at which a request was sent whose answer can vouch for this value. */
+  vouchedAt(key: string, value: Value): number {
+    return Math.max(...this.#vouchers(key, value).map(confirmedAt));
+  }
+
+  /** The latest request whose answer can vouch for this value. */
+  vouchedBy(key: string, value: Value): number {
+    return Math.max(...this.#vouchers(key, value).map(({ ticket }) => ticket));
+  }
+
+  #vouchers(key: string, value: Value): Call[] {
+    return this.wild.calls.filter((call) => mayBeSeen(call) && vouches(call, key, value));
+  }
+}
+
+function vouches(call: Call, key: string, value: Value): boolean {
+  // What a delta does not mention is as it was.
+  if (call.method === 'fetchChanges' && !call.rows.has(key) && !call.deletes.has(key)) {
+    return value.ticket === undefined || value.ticket < call.ticket;
+  }
+  return value.ticket === undefined ? call.rows.get(key)?.version === value.version : call.ticket === value.ticket;
+}
+
+/** What is marked as bad is refused. */
+const SCHEMA: StandardSchema<Value> = {
+  '~standard': {
+    version: 1,
+    vendor: 'explore',
+    validate: (value) =>
+      (value as Value).bad === true ? { issues: [{ message: 'it is bad' }] } : { value: value as Value },
+  },
+};
