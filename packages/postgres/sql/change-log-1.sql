@@ -1,0 +1,349 @@
+-- The change log of Evercache, version 1: what is written to the tables that are followed, key by key, in the schema
+-- "evercache". Run it as the owner of these tables, in one transaction (psql --single-transaction --file); running it
+-- again mends what is missing and keeps what is there. Then, in the same transaction or later, for each table:
+--
+--   select evercache.follow('public.tools');
+--   select evercache.follow('public.agent_tools', array['agent_id']);
+
+-- One installation at a time, until the transaction ends: CREATE ... IF NOT EXISTS alone fails when two run at once.
+select pg_advisory_xact_lock(hashtextextended('evercache.install', 0));
+
+do $check$
+declare
+  found_owner name := (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'evercache');
+  found_version int;
+begin
+  if current_setting('server_version_num')::int < 140000 then
+    raise exception 'the change log needs PostgreSQL 14 or newer, this is %', current_setting('server_version');
+  end if;
+  if found_owner is null then
+    create schema evercache;
+  elsif found_owner <> current_user then
+    -- Functions of one owner over tables of another could not write their log.
+    raise exception 'schema evercache belongs to role %: install as that role', quote_ident(found_owner);
+  end if;
+  if to_regclass('evercache.meta') is not null then select version into found_version from evercache.meta; end if;
+  if found_version > 1 then
+    raise exception 'a newer change log is installed: version %, this is version 1', found_version;
+  end if;
+end
+$check$;
+
+-- No row of the log below "floor" is guaranteed to be there.
+create table if not exists evercache.meta (
+  version int not null, floor xid8 not null, installed_at timestamptz not null default clock_timestamp()
+);
+create unique index if not exists meta_one_row on evercache.meta ((true));
+insert into evercache.meta (version, floor)
+  select 1, pg_current_xact_id() where not exists (select from evercache.meta);
+
+-- op: U the row was written, D it is gone, R anything may have happened to the table (key is null then).
+create table if not exists evercache.change_log (
+  xid xid8 not null default pg_current_xact_id(),
+  tbl text not null,
+  key text,
+  columns jsonb,
+  op "char" not null,
+  at timestamptz not null default clock_timestamp()
+);
+create index if not exists change_log_xid on evercache.change_log (xid);
+
+-- What is followed.
+create table if not exists evercache.tables (
+  tbl text primary key, key_columns text[] not null, columns text[] not null,
+  installed_at timestamptz not null default clock_timestamp()
+);
+
+-- Else a publication for all tables would refuse what prune() does.
+alter table evercache.meta replica identity full;
+alter table evercache.change_log replica identity full;
+
+-- The name of a table as the log has it: public.tools, "My Schema"."Tools".
+create or replace function evercache.name_of(relation oid) returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = relation
+$$;
+
+-- The columns of the primary key in their order; null: there is none.
+create or replace function evercache.primary_key(relation oid) returns text[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select array_agg(a.attname::text order by k.place)
+  from pg_index i
+    cross join unnest(i.indkey::int2[]) with ordinality as k(attnum, place)
+    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+  where i.indrelid = relation and i.indisprimary and k.place <= i.indnkeyatts
+$$;
+
+-- Why changes to this relation could pass its triggers by; null: they cannot.
+create or replace function evercache.refusal(relation oid) returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select case
+    when c.relnamespace in ('pg_catalog'::regnamespace, 'evercache'::regnamespace) then 'is a system table'
+    -- Attaching and detaching a partition changes rows, and fires nothing.
+    when c.relkind = 'p' then 'is partitioned'
+    when c.relispartition then 'is a partition'
+    when c.relkind <> 'r' then 'is not a table'
+    -- A statement fires the triggers of the table it names, whichever table of the family its rows are in.
+    when exists (select from pg_inherits where inhparent = c.oid) then 'has tables that inherit from it'
+    when exists (select from pg_inherits where inhrelid = c.oid) then 'inherits from another table'
+    when c.relpersistence = 't' then 'is temporary'
+    -- A crash empties it, and fires nothing.
+    when c.relpersistence = 'u' then 'is unlogged'
+    when evercache.primary_key(c.oid) is null then 'has no primary key'
+  end
+  from pg_class c where c.oid = relation
+$$;
+
+-- Forgets tables that are gone or have another name now, and functions whose table was dropped.
+create or replace function evercache.tidy() returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  orphan regprocedure;
+begin
+  with gone as (
+    delete from evercache.tables as followed
+    where not exists (select from pg_class c where evercache.name_of(c.oid) = followed.tbl) returning followed.tbl
+  )
+  insert into evercache.change_log (tbl, op) select gone.tbl, 'R' from gone;
+  for orphan in
+    select p.oid from pg_proc p where p.pronamespace = 'evercache'::regnamespace
+      and p.prorettype = 'trigger'::regtype and not exists (select from pg_trigger t where t.tgfoid = p.oid)
+    loop execute format('drop function %s', orphan); end loop;
+end
+$$;
+
+-- Follows a table, or makes its triggers anew. "columns" are logged beside the key, of old and of new rows. Writers of
+-- the table wait for the end of this transaction, readers do not. The table is marked: followers read it whole.
+create or replace function evercache.follow(relation regclass, columns text[] default '{}') returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $follow$
+declare
+  table_name constant text := evercache.name_of(relation);
+  refused constant text := evercache.refusal(relation);
+  wanted constant text[] := coalesce(columns, '{}');
+  key_names text[];
+  unknown text;
+  log_function text;
+  settings text := '';
+  key_sql text;
+  columns_sql text;
+  event text;
+  seen_rows text;
+begin
+  if table_name is null then raise exception 'there is no such table'; end if;
+  if refused is not null then raise exception 'cannot follow %: it %', table_name, refused; end if;
+  perform pg_advisory_xact_lock(hashtextextended('evercache.install', 0));
+  execute format('lock table %s in share row exclusive mode', relation);
+
+  key_names := evercache.primary_key(relation);
+  select coalesce(quote_ident(w.name), 'null') into unknown from unnest(wanted) as w(name)
+    where not exists (select from pg_attribute a where a.attrelid = relation and a.attname = w.name and a.attnum > 0);
+  if found then raise exception 'cannot follow %: it has no column %', table_name, unknown; end if;
+
+  -- Several columns: their texts as JSON.stringify writes them, ["a","7"].
+  select case when count(*) = 1 then min(format('r.%I::text', k.name)) else format($$'[' || %s || ']'$$,
+      string_agg(format('to_json(r.%I::text)::text', k.name), $$ || ',' || $$ order by k.place)) end
+    into key_sql from unnest(key_names) with ordinality as k(name, place);
+  select 'jsonb_build_object(' || string_agg(format('%L, r.%I::text', w.name, w.name), ', ') || ')'
+    into columns_sql from unnest(wanted) as w(name);
+  -- A text must not depend on the session that writes. Settings cost time at each call: only where a type needs them.
+  if exists (
+    select from pg_attribute a join pg_type t on t.oid = a.atttypid
+    where a.attrelid = relation and a.attname = any(key_names || wanted) and t.typtype <> 'e' and a.atttypid <> all
+      ('{bool,"char",name,int2,int4,int8,oid,numeric,uuid,text,varchar,bpchar,json,jsonb}'::regtype[])
+  ) then
+    settings := $$set datestyle = 'ISO, YMD' set timezone = 'UTC' set intervalstyle = 'iso_8601'
+      set extra_float_digits = 3 set bytea_output = 'hex'$$;
+  end if;
+
+  select p.proname into log_function from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+    where t.tgrelid = relation and p.pronamespace = 'evercache'::regnamespace limit 1;
+  if log_function is null then
+    log_function := 'log_' || relation::oid;
+    -- In a restored database another table may have had this number.
+    while to_regproc('evercache.' || log_function) is not null loop log_function := log_function || '_'; end loop;
+  end if;
+
+  -- SECURITY DEFINER: writers need no rights on the log.
+  execute format($create$
+    create or replace function evercache.%1$I() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, pg_temp %2$s
+    as $log$
+    declare
+      table_name constant text := quote_ident(tg_table_schema) || '.' || quote_ident(tg_table_name);
+      new_keys text[];
+      old_keys text[];
+      new_columns jsonb[];
+      old_columns jsonb[];
+      known boolean := tg_op <> 'TRUNCATE';
+    begin
+      -- A block of its own, which writes nothing and so takes no sub-transaction id: whatever stands in the way of the
+      -- keys (a column has another name since) costs a resync, never the write.
+      begin
+        if tg_op = 'INSERT' then
+          select array(select %3$s from new_rows as r limit 5001), %4$s into new_keys, new_columns;
+        elsif tg_op = 'DELETE' then
+          select array(select %3$s from old_rows as r limit 5001), %5$s into old_keys, old_columns;
+        elsif tg_op = 'UPDATE' then
+          select array(select %3$s from new_rows as r limit 5001), %4$s,
+            array(select %3$s from old_rows as r limit 5001), %5$s
+            into new_keys, new_columns, old_keys, old_columns;
+        end if;
+      exception when others then
+        known := false;
+      end;
+      if not known or cardinality(coalesce(new_keys, old_keys)) > 5000 then
+        insert into evercache.change_log (tbl, op) values (table_name, 'R');
+      elsif tg_op <> 'UPDATE' or (new_keys = old_keys and new_columns is not distinct from old_columns) then
+        insert into evercache.change_log (tbl, key, columns, op)
+          select table_name, c.key, c.columns, case tg_op when 'DELETE' then 'D' else 'U' end
+          from unnest(coalesce(new_keys, old_keys), coalesce(new_columns, old_columns)) as c(key, columns);
+      else
+        insert into evercache.change_log (tbl, key, columns, op)
+          select table_name, c.key, c.columns, case when c.key in (select unnest(new_keys)) then 'U' else 'D' end
+          from (
+            select * from unnest(new_keys, new_columns) union select * from unnest(old_keys, old_columns)
+          ) as c(key, columns);
+      end if;
+      return null;
+    end
+    $log$
+  $create$, log_function, settings, key_sql,
+    coalesce('array(select ' || columns_sql || ' from new_rows as r limit 5001)', 'null'),
+    coalesce('array(select ' || columns_sql || ' from old_rows as r limit 5001)', 'null'));
+  execute format('revoke all on function evercache.%I() from public', log_function);
+
+  for event, seen_rows in values
+    ('insert', 'referencing new table as new_rows'),
+    ('update', 'referencing old table as old_rows new table as new_rows'),
+    ('delete', 'referencing old table as old_rows'),
+    ('truncate', '')
+  loop
+    execute format('create or replace trigger evercache_%1$s after %1$s on %2$s %3$s '
+      'for each statement execute function evercache.%4$I()', event, relation, seen_rows, log_function);
+    -- For changes that replication applies, too.
+    execute format('alter table %s enable always trigger evercache_%s', relation, event);
+  end loop;
+
+  insert into evercache.tables as followed (tbl, key_columns, columns) values (table_name, key_names, wanted)
+    on conflict (tbl) do update
+    set key_columns = excluded.key_columns, columns = excluded.columns, installed_at = excluded.installed_at;
+  insert into evercache.change_log (tbl, op) values (table_name, 'R');
+  perform evercache.tidy();
+end
+$follow$;
+
+-- Ends what follow() began. Readers and writers of the table wait for the end of this transaction.
+create or replace function evercache.unfollow(relation regclass) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  table_name constant text := evercache.name_of(relation);
+  ours name;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('evercache.install', 0));
+  for ours in select t.tgname from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+    where t.tgrelid = relation and p.pronamespace = 'evercache'::regnamespace
+    loop execute format('drop trigger %I on %s', ours, relation); end loop;
+  delete from evercache.tables as followed where followed.tbl = table_name;
+  if found then insert into evercache.change_log (tbl, op) values (table_name, 'R'); end if;
+  perform evercache.tidy();
+end
+$$;
+
+-- Whether the log was restored into a younger server: then it holds transaction ids that have yet to come, and a change
+-- made under one of them would look as if it had been read before.
+create or replace function evercache.from_another_server() returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  -- Our own transaction may be younger than its snapshot.
+  select m.floor > greatest(pg_snapshot_xmax(s.now), s.ours) or exists (
+    select from evercache.change_log l where l.xid >= pg_snapshot_xmax(s.now) and l.xid is distinct from s.ours
+  )
+  from evercache.meta m, (select pg_current_snapshot() as now, pg_current_xact_id_if_assigned() as ours) s
+$$;
+
+-- Empties such a log and marks every table; how many rows. 0 also where writers were in the way.
+create or replace function evercache.restart() returns bigint
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '500ms' as $$
+declare
+  removed bigint;
+begin
+  -- What is logged under a running transaction is out of sight, so let them end first.
+  lock table evercache.change_log in share row exclusive mode;
+  delete from evercache.change_log;
+  get diagnostics removed = row_count;
+  update evercache.meta set floor = pg_current_xact_id();
+  insert into evercache.change_log (tbl, op) select followed.tbl, 'R' from evercache.tables as followed;
+  return removed;
+exception when lock_not_available then
+  return 0;
+end
+$$;
+
+-- Removes what is older than "retention"; how many rows. 0 also where another prune is under way.
+create or replace function evercache.prune(retention interval default '24 hours') returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  -- Every transaction below it has ended, so nothing can be logged below it any more.
+  boundary constant xid8 := pg_snapshot_xmin(pg_current_snapshot());
+  kept xid8;
+  latest xid8;
+  removed bigint;
+begin
+  if retention is null or retention < interval '0' then
+    raise exception 'retention: expected an interval of zero or more, got %', coalesce(retention::text, 'null');
+  end if;
+  if not pg_try_advisory_xact_lock(hashtextextended('evercache.prune', 0)) then return 0; end if;
+  if evercache.from_another_server() then return evercache.restart(); end if;
+  select l.xid into kept from evercache.change_log l
+    where l.xid < boundary and l.at >= clock_timestamp() - retention order by l.xid limit 1;
+  select l.xid into latest from evercache.change_log l
+    where l.xid < least(boundary, kept) order by l.xid desc limit 1;
+  if not found then return 0; end if;
+  -- No further than what is removed: a floor above the position of a reader costs it a resync.
+  update evercache.meta set floor = greatest(floor, (latest::text::numeric + 1)::text::xid8);
+  delete from evercache.change_log l where l.xid <= latest;
+  get diagnostics removed = row_count;
+  return removed;
+end
+$$;
+
+-- What keeps changes from being logged, or from being logged right; no row: all is well.
+create or replace function evercache.problems() returns table (tbl text, problem text)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  with
+    wanted(event) as (values ('insert'), ('update'), ('delete'), ('truncate')),
+    ours as (
+      select t.tgrelid as relation, t.tgname, t.tgenabled from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+      where p.pronamespace = 'evercache'::regnamespace
+    ),
+    listed as (
+      select f.tbl, f.key_columns, f.columns, c.oid as relation, evercache.primary_key(c.oid) as primary_key
+      from evercache.tables f left join pg_class c on evercache.name_of(c.oid) = f.tbl
+    ),
+    followed as (select * from listed where relation is not null)
+  select null, 'the log is of another server: evercache.prune() begins it anew' where evercache.from_another_server()
+  union all
+  select l.tbl, 'is gone or has another name' from listed l where l.relation is null
+  union all
+  select f.tbl, evercache.refusal(f.relation) from followed f where evercache.refusal(f.relation) is not null
+  union all
+  select f.tbl, 'has no trigger evercache_' || w.event from followed f cross join wanted w
+    where not exists (select from ours o where o.relation = f.relation and o.tgname = 'evercache_' || w.event)
+  union all
+  select f.tbl, 'has trigger ' || o.tgname || case o.tgenabled when 'D' then ' disabled' else ' not always enabled' end
+    from followed f join ours o on o.relation = f.relation where o.tgenabled <> 'A'
+  union all
+  select f.tbl, 'has another primary key: ' || array_to_string(f.primary_key, ', ')
+    from followed f where f.key_columns <> f.primary_key
+  union all
+  select f.tbl, 'has no column ' || quote_ident(c.name) from followed f cross join unnest(f.columns) as c(name)
+    where not exists (select from pg_attribute a where a.attrelid = f.relation and a.attname = c.name)
+  union all
+  select distinct evercache.name_of(o.relation), 'has triggers, but is not listed: it had another name' from ours o
+    where not exists (select from followed f where f.relation = o.relation)
+$$;
+
+-- Nobody but the owner, until rights are granted.
+revoke all on schema evercache from public;
+revoke all on all tables in schema evercache from public;
+revoke all on all functions in schema evercache from public;

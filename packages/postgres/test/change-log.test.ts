@@ -1,0 +1,216 @@
+/** What is logged when a table that is followed is written to. */
+import { PGlite } from '@electric-sql/pglite';
+import { expect, test } from 'vitest';
+import { installScript } from '../src/change-log/scripts.ts';
+import { parseTables } from '../src/change-log/table-list.ts';
+import { useChangeLog } from './use-change-log.ts';
+
+const TABLES = `
+  create table tools (id int primary key, name text);
+  create table agents (id int primary key);
+  create table agent_tools (agent_id int references agents on delete cascade, tool_id int, place int,
+    primary key (tool_id, agent_id));
+  create table notes (a text, b text, primary key (a, b));
+  create table moments (at timestamptz, size float8, bytes bytea, spent interval, primary key (at, size, bytes, spent));
+  create table colors (color text primary key);
+  create table bulk (id int primary key, n int);
+  create schema "Odd, (schema)";
+  create table "Odd, (schema)"."Tab""le" ("The id" int primary key, "Who?" text);`;
+
+const FOLLOWED = `tools, public.agent_tools(agent_id), notes, moments, colors, bulk,
+  "Odd, (schema)"."Tab""le"("Who?")`;
+
+const database = useChangeLog(TABLES, installScript(parseTables(FOLLOWED)!));
+const { logged, run, rows, connect } = database;
+
+test('a table list that is none is not understood, and plain names are in lower case', () => {
+  for (const text of ['', ' ', 'a b', 'a,', ',a', 'a.b.c', 'a()', 'a(b', 'a(b.c)', '"a']) {
+    expect(parseTables(text), text).toBeUndefined();
+  }
+  expect(parseTables('Public.Tools ( A , "B, c" ),x')).toEqual([
+    { name: 'Public.Tools', columns: ['a', 'B, c'] },
+    { name: 'x', columns: [] },
+  ]);
+});
+
+test('an inserted, updated and deleted row is logged by its key', async () => {
+  expect(await logged(`insert into tools values (1, 'one'), (2, 'two')`)).toEqual([
+    'U public.tools 1',
+    'U public.tools 2',
+  ]);
+  expect(await logged(`update tools set name = 'uno' where id = 1`)).toEqual(['U public.tools 1']);
+  expect(await logged('delete from tools where id = 2')).toEqual(['D public.tools 2']);
+});
+
+test('an upsert and a MERGE are logged once for each row', async () => {
+  await run(`insert into tools values (10, 'old')`);
+  const upsert = `insert into tools values (10, 'new'), (11, 'new') on conflict (id) do update set name = excluded.name`;
+  expect(await logged(upsert)).toEqual(['U public.tools 10', 'U public.tools 11']);
+  const merge = `merge into tools using (values (10), (11), (12)) as v(id) on tools.id = v.id
+    when matched and v.id = 10 then delete when matched then update set name = 'merged'
+    when not matched then insert values (v.id, 'merged')`;
+  expect(await logged(merge)).toEqual(['D public.tools 10', 'U public.tools 11', 'U public.tools 12']);
+});
+
+test('a changed key is logged as gone and as written, a swapped one as written', async () => {
+  await run(`insert into tools values (20, 'a'), (21, 'b'), (22, 'c')`);
+  expect(await logged('update tools set id = 29 where id = 22')).toEqual(['D public.tools 22', 'U public.tools 29']);
+  await run('alter table tools drop constraint tools_pkey; alter table tools add primary key (id) deferrable');
+  expect(await logged('update tools set id = 41 - id where id in (20, 21)')).toEqual([
+    'U public.tools 20',
+    'U public.tools 21',
+  ]);
+});
+
+test('a statement that changes nothing is not logged, and takes no transaction id', async () => {
+  const client = await connect();
+  await client.query('begin');
+  expect(await logged('select 1')).toEqual([]);
+  for (const statement of [
+    'update tools set id = 0 where false',
+    'delete from tools where false',
+    'insert into tools select 1 where false',
+  ]) {
+    await client.query(statement);
+  }
+  expect((await client.query('select pg_current_xact_id_if_assigned() as id')).rows).toEqual([{ id: null }]);
+  await client.query('commit');
+  expect(await rows('select * from evercache.change_log')).toEqual([]);
+});
+
+test('what is rolled back is not logged, and savepoints log under the transaction they are part of', async () => {
+  expect(await logged(`begin; insert into tools values (30, 'x'); rollback`)).toEqual([]);
+  const script = `begin;
+    savepoint one; insert into tools values (31, 'x'); rollback to one;
+    savepoint two; insert into tools values (32, 'x'); release two;
+    create temp table transaction_id on commit drop as select pg_current_xact_id() as id;
+    insert into tools select 33, id::text from transaction_id; commit`;
+  expect(await logged(script)).toEqual(['U public.tools 32', 'U public.tools 33']);
+  const [{ ids, own }] = (await rows(`select array_agg(distinct xid::text) as ids,
+    (select name from tools where id = 33) as own from evercache.change_log`)) as [{ ids: string[]; own: string }];
+  expect(ids).toEqual([own]);
+});
+
+test('TRUNCATE logs a resync', async () => {
+  expect(await logged('truncate colors, notes')).toEqual(['R public.colors', 'R public.notes']);
+});
+
+test.each([
+  ['an insert', 'insert into bulk select 10000 + n, 0 from generate_series(1, $1) as n', 1],
+  ['an update', 'update bulk set n = 1 where id <= $1', 1],
+  ['an update of keys', 'update bulk set id = -id where id <= $1', 2],
+  ['a delete', 'delete from bulk where id <= $1', 1],
+])('%s of 5,000 rows is logged row by row, of one more as a resync', async (_, statement, entriesPerRow) => {
+  const filled = 'truncate bulk; insert into bulk select n, 0 from generate_series(1, 5001) as n';
+  await run(filled);
+  const entries = await logged(statement.replace('$1', '5000'));
+  expect(entries).toHaveLength(5000 * entriesPerRow);
+  expect(new Set(entries).size).toBe(entries.length);
+  await run(filled);
+  expect(await logged(statement.replace('$1', '5001'))).toEqual(['R public.bulk']);
+});
+
+test('a key of several columns is what JSON.stringify makes of their texts, in the order of the key', async () => {
+  const odd = ['', 'a"b\\c', "it's, [1]", '\b\f\n\r\t\u0001\u001f\u007f', 'é\u2028😀/<>&', 'null'];
+  const client = await connect();
+  await run('delete from evercache.change_log');
+  for (const text of odd) await client.query('insert into notes values ($1, $2)', [text, '7']);
+  const keys = await rows<{ key: string }>('select key from evercache.change_log');
+  expect(keys.map(({ key }) => key).sort()).toEqual(odd.map((text) => JSON.stringify([text, '7'])).sort());
+});
+
+test('extra columns are logged of old and of new rows, and when rows go with those they refer to', async () => {
+  await run('insert into agents values (1), (2)');
+  expect(await logged('insert into agent_tools values (1, 7, 0)')).toEqual([
+    'U public.agent_tools ["7","1"] {"agent_id":"1"}',
+  ]);
+  expect(await logged('update agent_tools set place = 1')).toEqual(['U public.agent_tools ["7","1"] {"agent_id":"1"}']);
+  expect(await logged('update agent_tools set agent_id = 2')).toEqual([
+    'D public.agent_tools ["7","1"] {"agent_id":"1"}',
+    'U public.agent_tools ["7","2"] {"agent_id":"2"}',
+  ]);
+  expect(await logged('delete from agents where id = 2')).toEqual(['D public.agent_tools ["7","2"] {"agent_id":"2"}']);
+});
+
+test('names may hold anything, and a row that stays is written, whatever its extra columns were', async () => {
+  const name = `"Odd, (schema)"."Tab""le"`;
+  expect(await logged(`insert into ${name} values (1, null)`)).toEqual([`U ${name} 1 {"Who?":null}`]);
+  expect(await logged(`update ${name} set "Who?" = 'me'`)).toEqual([
+    `U ${name} 1 {"Who?":"me"}`,
+    `U ${name} 1 {"Who?":null}`,
+  ]);
+});
+
+test('the text of a key does not depend on the session that writes', async () => {
+  const script = `insert into moments values ('2024-02-29 12:00:00.5+00', 0.1::float8 + 0.2, '\\x00ff', '1 day 2 hours')`;
+  const settings = `set timezone = 'Asia/Tokyo'; set datestyle = 'German'; set extra_float_digits = 0;
+    set bytea_output = 'escape'; set intervalstyle = 'postgres_verbose';`;
+  const key = JSON.stringify(['2024-02-29 12:00:00.5+00', '0.30000000000000004', '\\x00ff', 'P1DT2H']);
+  expect(await logged(`${settings} ${script}; reset all`)).toEqual([`U public.moments ${key}`]);
+});
+
+test('what replication applies is logged too', async () => {
+  const script = `set session_replication_role = replica; insert into colors values ('red'); truncate colors;
+    reset session_replication_role`;
+  expect(await logged(script)).toEqual(['R public.colors', 'U public.colors red']);
+});
+
+test('a writer needs no rights on the log, and cannot lead the log astray', async () => {
+  await run(`create role writer_${process.pid}; grant insert, update, delete on tools to writer_${process.pid};
+    create schema trap authorization writer_${process.pid}`);
+  const writer = await connect(`writer_${process.pid}`);
+  await writer.query(`set search_path = trap, public, pg_catalog;
+    create function trap.quote_ident(name) returns text language sql as $$ select 'trapped' $$;
+    create temp table new_rows (id text); create temp table change_log (tbl text)`);
+  await run('delete from evercache.change_log');
+  await writer.query(`insert into public.tools values (50, 'x')`);
+  expect(await rows('select tbl, key from evercache.change_log')).toEqual([{ tbl: 'public.tools', key: '50' }]);
+  for (const statement of [
+    'select * from evercache.change_log',
+    `insert into evercache.change_log (tbl, op) values ('', 'U')`,
+  ]) {
+    await expect(writer.query(statement)).rejects.toThrow('permission denied for schema evercache');
+  }
+  await writer.end();
+  await run(`drop schema trap cascade; drop owned by writer_${process.pid}; drop role writer_${process.pid}`);
+});
+
+test('columns that come, go and change their type are followed in a session that has written before', async () => {
+  await run(`create table shapes (first int, id int primary key, last int); insert into shapes values (1, 2, 3);
+    select evercache.follow('shapes'); update shapes set last = 4`);
+  expect(await logged('alter table shapes drop column first; update shapes set last = 5')).toEqual([
+    'U public.shapes 2',
+  ]);
+  expect(await logged('alter table shapes add column more int default 9; update shapes set last = 6')).toEqual([
+    'U public.shapes 2',
+  ]);
+  expect(await logged(`alter table shapes alter id type text using 'n' || id; update shapes set last = 7`)).toEqual([
+    'U public.shapes n2',
+  ]);
+});
+
+test('a key column with another name costs resyncs, never the write, until the table is followed again', async () => {
+  await run(`create table renamed (id int primary key, n int); insert into renamed values (1, 1);
+    select evercache.follow('renamed'); update renamed set n = 2`);
+  expect(await logged('alter table renamed rename id to number; update renamed set n = 3')).toEqual([
+    'R public.renamed',
+  ]);
+  expect(await rows('select n from renamed')).toEqual([{ n: 3 }]);
+  await run(`select evercache.follow('renamed')`);
+  expect(await logged('update renamed set n = 4')).toEqual(['U public.renamed 1']);
+});
+
+test('is the same on PGlite', async () => {
+  await using pglite = new PGlite();
+  await pglite.exec('create table tools (id int primary key, name text)');
+  await pglite.exec(installScript(parseTables('tools')!));
+  await pglite.exec(`insert into tools values (1, 'one'); update tools set id = 2; truncate tools`);
+  const { rows: entries } = await pglite.query('select key, op from evercache.change_log order by at, op');
+  expect(entries).toEqual([
+    { key: null, op: 'R' },
+    { key: '1', op: 'U' },
+    { key: '1', op: 'D' },
+    { key: '2', op: 'U' },
+    { key: null, op: 'R' },
+  ]);
+});
