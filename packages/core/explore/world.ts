@@ -54,6 +54,8 @@ export class World {
   rounds = 0;
   /** How often it may have come out that the source has no such key: at most. */
   absent = 0;
+  /** Entries that had gone for room at the last look. */
+  evictions = 0;
   /** What goes on beside the history and has not ended yet. */
   readonly detached: Set<string> = new Set();
   /** The first promise that was broken. Core must not see it: it would take it for a failure of the source. */

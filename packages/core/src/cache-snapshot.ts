@@ -117,7 +117,7 @@ export class Snapshots<T> {
       throw new TypeError(`snapshot: expected maxAge to be a duration greater than 0, got ${String(maxAge)}`);
     }
     const snapshot: CacheSnapshot<T> = new CacheSnapshot<T>({
-      view: this.#store.openView(),
+      view: this.#store.views.open(this.#store.live),
       generation: this.#store.generation,
       clock: this.#clock,
       maxAge: ms,

@@ -118,7 +118,7 @@ type SnapshotLoaderParts<T> = Pick<Parts<T>, 'calls' | 'refresher' | 'store'> & 
 /** Single keys of a source that can only be asked for everything. */
 function snapshotLoader<T>({ calls, now, refresher, store }: SnapshotLoaderParts<T>) {
   const snapshot = (fresh: boolean): Promise<RefreshReport> =>
-    (fresh ? undefined : refresher.wholeUnderWay) ?? refresher.refresh(ON_DEMAND);
+    (fresh ? undefined : refresher.joinWhole()) ?? refresher.refresh(ON_DEMAND);
   const findIn = async (report: Promise<RefreshReport>, key: string): Promise<T | undefined> => {
     const { error } = await report;
     if (error !== undefined) throw error;

@@ -25,6 +25,8 @@ interface RefresherOptions {
 
 interface Running {
   readonly whole: boolean;
+  /** Somebody waits for it, or for the one after it. */
+  awaited: boolean;
   readonly report: Promise<RefreshReport>;
 }
 
@@ -36,6 +38,7 @@ interface Waiting {
 }
 
 const BY_ITSELF = { full: false, dryRun: false, awaited: false, insist: false };
+const LONGER_THAN_ANY_ROUND_MS = 86_400_000;
 /** A refresh comes at 80 to 100 % of its interval, so that instances do not stay in step. */
 const JITTER_SHARE = 0.2;
 
@@ -60,9 +63,11 @@ export class Refresher {
     return this.#timer && Math.max(0, this.#timer.at - this.#options.clock.now());
   }
 
-  /** The refresh of everything that is under way. */
-  get wholeUnderWay(): Promise<RefreshReport> | undefined {
-    return this.#running?.whole ? this.#running.report : undefined;
+  /** The refresh of everything that is under way, to be awaited. */
+  joinWhole(): Promise<RefreshReport> | undefined {
+    if (!this.#running?.whole) return undefined;
+    this.#keepAlive(this.#running);
+    return this.#running.report;
   }
 
   /** `now`: the caller sees to the first refresh. */
@@ -84,9 +89,9 @@ export class Refresher {
     void this.refresh({ ...BY_ITSELF, reason, whole, keys: keys ?? [] });
   }
 
-  /** The source is back: what failed is tried again, unless that is just what happens. */
+  /** The source is back: what may have changed meanwhile is read, unless that is just what happens. */
   recovered(): void {
-    if (this.#failures > 0 && this.wholeUnderWay === undefined) this.nudge('recovered');
+    if (!this.#running?.whole) this.nudge('recovered');
   }
 
   /** A refresh whose requests are sent after this call. */
@@ -95,6 +100,7 @@ export class Refresher {
     //
     //     running ends ──▶ a fetch that waited for it asks for another ──▶ the one that waits starts: two at once
     if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);
+    if (this.#running !== undefined && request.awaited) this.#keepAlive(this.#running);
     if (this.#waiting === undefined) {
       const report = this.#running!.report.then(() => {
         const { request: merged, keys } = this.#waiting!;
@@ -111,11 +117,19 @@ export class Refresher {
 
   async #run(request: RoundRequest): Promise<RefreshReport> {
     const whole = this.#options.isWhole(request) && !request.dryRun;
-    this.#running = { whole, report: this.#options.runRound(request) };
+    this.#running = { whole, awaited: request.awaited, report: this.#options.runRound(request) };
     const report = await this.#running.report;
     this.#running = undefined;
     if (!request.dryRun) this.#planAfter(report, whole);
     return report;
+  }
+
+  /** The deadlines of a round that nobody awaited keep no process alive, but now somebody does. */
+  #keepAlive(running: Running): void {
+    if (running.awaited) return;
+    running.awaited = true;
+    const cancel = this.#options.clock.setTimer(() => undefined, LONGER_THAN_ANY_ROUND_MS, true);
+    void running.report.finally(cancel);
   }
 
   #planAfter({ outcome }: RefreshReport, whole: boolean): void {

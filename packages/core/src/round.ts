@@ -17,6 +17,7 @@ export interface RoundStore<T> {
   readonly quarantine: ReadonlyMap<string, string>;
   readonly unsure: ReadonlySet<string>;
   readonly base: { readonly phase: BasePhase };
+  readonly views: { readonly revision: number };
   generation: number;
   knownKeys(): string[];
   staleValue(key: string): T | undefined;
@@ -61,6 +62,7 @@ export function readingOf<T>({ calls, store, rows }: RoundParts<T>, { signal }: 
     signal,
     check: (row) => rows.check(row),
     held: () => store.live,
+    revision: () => store.views.revision,
     prepare: (value, held) => store.prepare(value, held),
     invalid: (message, details) => calls.error('invalid-snapshot', message, details),
   };

@@ -22,7 +22,7 @@ export interface StagedSnapshot<T> {
 export async function readSnapshot<T>(answer: unknown, reading: Reading<T>): Promise<StagedSnapshot<T>> {
   const snapshot = toSnapshot(answer, reading.invalid);
   const staging = new Staging<T>(reading);
-  const sizeAtStart = reading.held().size;
+  const revision = reading.revision();
   try {
     await staging.addAll(snapshot.entries);
   } catch (cause) {
@@ -35,15 +35,15 @@ export async function readSnapshot<T>(answer: unknown, reading: Reading<T>): Pro
   const { ageMs = 0, cursor } = snapshot;
   if (!isAge(ageMs)) throw reading.invalid(`expected ageMs to be a number of milliseconds, got ${typeName(ageMs)}`);
   const { entries, quarantined, added, updated, unchanged } = staging;
-  const missing = await findMissing(staging, reading, sizeAtStart);
+  const missing = await findMissing(staging, reading, reading.revision() !== revision);
   return { entries, quarantined, added, updated, missing, unchanged, ageMs, cursor };
 }
 
-async function findMissing<T>(staging: Staging<T>, { held }: Reading<T>, sizeAtStart: number): Promise<string[]> {
+/** `moved`: other answers came and went while this was being read, so that counting says nothing. */
+async function findMissing<T>(staging: Staging<T>, { held }: Reading<T>, moved: boolean): Promise<string[]> {
   const missing: string[] = [];
-  const { size } = held();
-  // The walk costs as much as all keys, so it is made only if something is missing, or came and went meanwhile.
-  if (size === staging.unchanged + staging.updated.length && size === sizeAtStart) return missing;
+  // The walk costs as much as all keys, so it is made only if something is missing.
+  if (!moved && held().size === staging.unchanged + staging.updated.length) return missing;
   for (const key of held().keys()) {
     if (!staging.has(key)) missing.push(key);
     const pause = staging.pause();

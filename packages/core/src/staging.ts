@@ -9,6 +9,8 @@ export interface Reading<T> {
   readonly check: (row: unknown) => CheckedRow<T> | Promise<CheckedRow<T>>;
   /** What is held now; may be replaced while this reads. */
   readonly held: () => ReadonlyMap<string, T>;
+  /** Another number whenever what is held has changed. */
+  readonly revision: () => number;
   /** What to hold: the old value if it is equal, the new one frozen if not. */
   readonly prepare: (value: T, held: T | undefined) => T;
   /** Makes the error for an answer that is none. */

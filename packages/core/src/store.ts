@@ -15,7 +15,7 @@ import { Negatives } from './negatives.ts';
 import { OwnEntries } from './own-entries.ts';
 import type { Correction, Publication } from './publication.ts';
 import { sameOf } from './same.ts';
-import { type View, Views } from './views.ts';
+import { Views } from './views.ts';
 
 export interface StoreOptions {
   readonly clock: Clock;
@@ -45,6 +45,8 @@ export class Store<T> {
   /** No stale value is visible: what is in `live` is fresh. */
   allFresh = true;
   generation = 0;
+  /** Looks at `live` that stay as they are. */
+  readonly views: Views<T> = new Views();
   /** The age of the set as a whole. */
   readonly base: BaseAge;
 
@@ -54,7 +56,6 @@ export class Store<T> {
   readonly #quarantine = new Map<string, string>();
   /** Keys that the base cannot speak for: invalidated, or read while it was. */
   readonly #unsure = new Set<string>();
-  readonly #views = new Views<T>();
   #servesStale = false;
   #released = false;
   readonly #alarm: Alarm;
@@ -121,11 +122,6 @@ export class Store<T> {
     if (confirmedAt === undefined || phase === 'gone' || this.live.has(key)) return undefined;
     if (this.#own.get(key) !== undefined || this.#unsure.has(key) || this.#quarantine.has(key)) return undefined;
     return now - confirmedAt;
-  }
-
-  /** What is visible now, to be looked at for a while. */
-  openView(): View<T> {
-    return this.#views.open(this.live);
   }
 
   /** May values be served after their ttl? While a source fails, or while refreshes see to it that none gets there. */
@@ -201,7 +197,7 @@ export class Store<T> {
       if (value !== undefined) entries.set(own.key, sameOf(value, own.value));
     }
 
-    this.#views.detach();
+    this.views.detach();
     this.live = entries;
     this.#own.clear();
     this.base.confirm(confirmedAt, now);
@@ -258,7 +254,7 @@ export class Store<T> {
 
   /** Forgets everything, the shared age too. */
   forgetAll(): void {
-    this.#views.detach();
+    this.views.detach();
     this.live = new Map();
     this.#own.clear();
     this.#negatives.clear();
@@ -303,12 +299,12 @@ export class Store<T> {
   }
 
   #show(key: string, value: T): void {
-    this.#views.keep(key, this.live.get(key));
+    this.views.keep(key, this.live.get(key));
     this.live.set(key, value);
   }
 
   #hide(key: string): void {
-    this.#views.keep(key, this.live.get(key));
+    this.views.keep(key, this.live.get(key));
     this.live.delete(key);
   }
 
@@ -327,7 +323,7 @@ export class Store<T> {
     this.#negatives.sweep(now);
     const changed = this.base.look(now);
     if (changed && this.base.phase === 'gone') {
-      this.#views.detach();
+      this.views.detach();
       this.live = new Map();
       for (const own of this.#own.values()) if (own.phase !== 'reserve') this.live.set(own.key, own.value);
     }

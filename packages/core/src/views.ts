@@ -44,6 +44,8 @@ export class View<T> {
 
 /** The open views of one map. */
 export class Views<T> {
+  /** Another number whenever the map has changed. */
+  revision = 0;
   readonly #open = new Set<View<T>>();
 
   open(live: ReadonlyMap<string, T>): View<T> {
@@ -54,11 +56,13 @@ export class Views<T> {
 
   /** To be called before the value under `key` changes. */
   keep(key: string, value: T | undefined): void {
+    this.revision += 1;
     for (const view of this.#open) view.keep(key, value);
   }
 
   /** Another map is shown from now on: who looks at the old one has it to himself. */
   detach(): void {
+    this.revision += 1;
     this.#open.clear();
   }
 }

@@ -210,3 +210,23 @@ test('a source that throws at once is a failure like others', async () => {
   await expect(cache.fetch('a')).rejects.toMatchObject({ code: 'source-failed', cause: { message: 'at once' } });
   expect(clock.pendingTimers).toBe(0);
 });
+
+test.each(WITH_SNAPSHOT)(
+  'a process is kept alive by who waits behind a refresh that nobody awaits ($shape)',
+  async ({ methods }) => {
+    const set = setUp<string>({ methods, rows: [['a', 'a']], refreshInterval: '1m' });
+    const { source, cache, clock, calls } = set;
+    await cache.start();
+    source.behave('hold');
+    await clock.advance('1m');
+    expect([calls.length, clock.keepAliveTimers]).toEqual([2, 0]);
+    const waits = cache.refresh();
+    expect(clock.keepAliveTimers).toBe(1);
+    source.behave('answer');
+    calls.at(-1)!.answer();
+    await waits;
+    expect(clock.keepAliveTimers).toBe(0);
+    await cache.stop();
+    expect(clock.pendingTimers).toBe(0);
+  },
+);
