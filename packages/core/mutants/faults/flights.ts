@@ -1,0 +1,223 @@
+/** Loads and calls to the source: one flight, and nothing hangs. */
+import type { Fault } from '../fault.ts';
+
+export const FLIGHTS: readonly Fault[] = [
+  {
+    name: 'every fetch makes a source call of its own',
+    promise: 3,
+    file: 'loader.ts',
+    find: 'this.#flights.set(key, flight);',
+    replace: '',
+    caughtBy: {
+      file: 'single-flight.test.ts',
+      title: 'a thousand concurrent fetches are one source call, on every path at once',
+    },
+  },
+  {
+    name: 'a flight that has landed is still joined',
+    promise: 3,
+    file: 'loader.ts',
+    find: 'if (this.#flights.get(key) === flight) this.#flights.delete(key);',
+    replace: '',
+    caughtBy: { file: 'negatives.test.ts', title: 'negativeTtl of 0 remembers nothing' },
+  },
+  {
+    name: 'an older flight that lands takes the younger one with it',
+    promise: 3,
+    file: 'loader.ts',
+    find: 'if (this.#flights.get(key) === flight) this.#flights.delete(key);',
+    replace: 'this.#flights.delete(key);',
+    caughtBy: {
+      file: 'survivors.test.ts',
+      title: 'an older flight that lands leaves the younger one to those who come (*)',
+    },
+  },
+  {
+    name: 'a refresh that nobody awaits still writes when it is answered past its deadline',
+    promise: 4,
+    file: 'source-calls.ts',
+    find: 'if (over) return false;\n        over = true;',
+    replace: 'if (over) return !call.awaited;\n        over = true;',
+    caughtBy: {
+      file: 'survivors-refreshes.test.ts',
+      title: 'a refresh by the timer that is past its deadline writes nothing when it is answered',
+    },
+  },
+  {
+    name: 'a fresh fetch joins an older flight',
+    promise: 3,
+    file: 'loader.ts',
+    find: 'const flight = fresh ? undefined : this.#flights.get(key);',
+    replace: 'const flight = this.#flights.get(key);',
+    caughtBy: {
+      file: 'single-flight.test.ts',
+      title: 'a fresh fetch does not join an older one, and younger ones join it',
+    },
+  },
+  {
+    name: 'refreshes run side by side',
+    promise: 3,
+    file: 'refresher.ts',
+    find: 'if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);',
+    replace: `if ((this.#running === undefined && this.#waiting === undefined) || request.awaited) return this.#run(request);`,
+    caughtBy: {
+      file: 'single-flight.test.ts',
+      title: 'and nudges, however many, are one running and one waiting (*)',
+    },
+  },
+  {
+    name: 'a refresh joins the one that is under way, which was sent before it was asked for',
+    promise: 3,
+    file: 'refresher.ts',
+    find: 'if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);',
+    replace: `if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);
+    if (this.#running?.whole) return this.#running.report;`,
+    caughtBy: {
+      file: 'single-flight.test.ts',
+      title: 'that wait are sent after everybody who waits for them has asked',
+    },
+  },
+  {
+    name: 'a refresh slips in between one that ends and one that waits',
+    promise: 3,
+    file: 'refresher.ts',
+    find: 'if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);',
+    replace: 'if (this.#running === undefined) return this.#run(request);',
+    caughtBy: {
+      file: 'survivors-refreshes.test.ts',
+      title: 'a fetch that needs another snapshot at the end of one waits for the one that waits already',
+    },
+  },
+  {
+    name: 'a refresh of keys that joins a waiting one loses its keys',
+    promise: 3,
+    file: 'refresher.ts',
+    find: 'for (const key of request.keys) this.#waiting.keys.add(key);',
+    replace: '',
+    caughtBy: {
+      file: 'refresh.test.ts',
+      title: 'that waits is not lost among others that wait, whatever they are',
+    },
+  },
+  {
+    name: 'fetchMany asks for each key alone, though the source takes many',
+    promise: 3,
+    file: 'loader.ts',
+    find: 'if (reader.canReadMany && keys.length > 1) {',
+    replace: 'if (reader.canReadMany && keys.length > 1_000_000) {',
+    caughtBy: {
+      file: 'single-flight.test.ts',
+      title: 'fetchMany and warm are one source call where the source has fetchMany',
+    },
+  },
+  {
+    name: 'a source of single keys is asked for all of them at a time',
+    promise: 3,
+    file: 'limited.ts',
+    find: 'Math.min(limit, items.length)',
+    replace: 'items.length',
+    caughtBy: {
+      file: 'single-flight.test.ts',
+      title: 'fetchMany of a source with fetchOne only asks for sixteen keys at a time',
+    },
+  },
+  {
+    name: 'a call has no deadline to speak of',
+    promise: 4,
+    file: 'source-calls.ts',
+    find: 'call.timeout,\n        call.awaited,',
+    replace: '1_000 * call.timeout,\n        call.awaited,',
+    caughtBy: { file: 'deadlines.test.ts', title: 'has refreshTimeout, single keys have timeout' },
+  },
+  {
+    name: 'the signal is not aborted at the deadline',
+    promise: 4,
+    file: 'source-calls.ts',
+    find: 'controller.abort(error);',
+    replace: '',
+    caughtBy: {
+      file: 'deadlines.test.ts',
+      title: 'a source that hangs ends in source-timeout, just at the deadline, and the signal is aborted',
+    },
+  },
+  {
+    name: 'an answer after the deadline is stored',
+    promise: 4,
+    file: 'source-calls.ts',
+    find: 'const answered = (answer: R): void => {\n        if (!end()) return;',
+    replace: 'const answered = (answer: R): void => {\n        end();',
+    caughtBy: { file: 'deadlines.test.ts', title: 'an answer after the deadline is thrown away' },
+  },
+  {
+    name: 'an error after the deadline counts once more',
+    promise: 4,
+    file: 'source-calls.ts',
+    find: 'if (!end()) return;\n        fence.close(sent.ticket);',
+    replace: 'end();\n        fence.close(sent.ticket);',
+    caughtBy: { file: 'deadlines.test.ts', title: 'an error after the deadline is thrown away' },
+  },
+  {
+    name: 'a flight that failed poisons its key',
+    promise: 4,
+    file: 'loader.ts',
+    find: 'flight.promise.then(landed, land);',
+    replace: 'flight.promise.then(landed, () => undefined);',
+    caughtBy: {
+      file: 'deadlines.test.ts',
+      title: 'a hung call poisons no key: the next fetch after its deadline asks anew',
+    },
+  },
+  {
+    name: 'a call that failed keeps its ticket, and with it every mark that follows',
+    promise: 4,
+    file: 'source-calls.ts',
+    find: 'if (!end()) return;\n        fence.close(sent.ticket);',
+    replace: 'if (!end()) return;',
+    caughtBy: { file: 'memory.test.ts', title: 'holds nothing of what is over: flights, tickets, marks (*)' },
+  },
+  {
+    name: 'a stale value waits for as long as the source takes',
+    promise: 4,
+    file: 'fetching.ts',
+    find: 'Math.min(softTimeout - (begunAt - flight.startedAt), timeout)',
+    replace: 'timeout',
+    caughtBy: {
+      file: 'soft-timeout.test.ts',
+      title: 'is measured from the start of the flight: once it is known to be slow, nobody waits',
+    },
+  },
+  {
+    name: 'patience begins anew with each caller, though the source is known to be slow',
+    promise: 4,
+    file: 'fetching.ts',
+    find: 'Math.min(softTimeout - (begunAt - flight.startedAt), timeout)',
+    replace: 'Math.min(softTimeout, timeout)',
+    caughtBy: {
+      file: 'soft-timeout.test.ts',
+      title: 'is measured from the start of the flight: once it is known to be slow, nobody waits',
+    },
+  },
+  {
+    name: 'a caller that gives up is kept waiting',
+    promise: 4,
+    file: 'patience.ts',
+    find: "signal?.addEventListener('abort', aborted, { once: true });",
+    replace: '',
+    caughtBy: {
+      file: 'soft-timeout.test.ts',
+      title: "the caller's signal ends its wait and nobody else's, with or without a stale value",
+    },
+    hangs: true,
+  },
+  {
+    name: 'a stream past its deadline is read to its end',
+    promise: 4,
+    file: 'staging.ts',
+    find: 'this.#reading.signal.throwIfAborted();\n        await this.#add(entry);',
+    replace: 'await this.#add(entry);',
+    caughtBy: {
+      file: 'deadlines.test.ts',
+      title: 'that streams too slowly is left at its next row, so that its cursor is closed',
+    },
+  },
+];

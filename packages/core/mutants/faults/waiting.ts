@@ -1,0 +1,88 @@
+/** Refreshes that wait together, and what a nudge may not do. */
+import type { Fault } from '../fault.ts';
+
+const ALIVE = {
+  file: 'survivors-refreshes.test.ts',
+  title: 'keep the process alive only if somebody awaits one of them',
+};
+
+export const WAITING: readonly Fault[] = [
+  {
+    name: 'refreshes of keys that wait together read everything',
+    promise: 3,
+    file: 'refresher.ts',
+    find: 'whole: a.whole || b.whole,',
+    replace: 'whole: true,',
+    caughtBy: { file: 'survivors-refreshes.test.ts', title: 'for keys read these keys and no others' },
+  },
+  {
+    name: 'a full refresh is full no more when it waits together with others',
+    promise: 3,
+    file: 'refresher.ts',
+    find: 'full: a.full || b.full,',
+    replace: 'full: a.full && b.full,',
+    caughtBy: { file: 'survivors-refreshes.test.ts', title: 'are full if one of them is' },
+  },
+  {
+    name: 'dry runs that wait together publish',
+    promise: 1,
+    file: 'refresher.ts',
+    find: 'dryRun: a.dryRun && b.dryRun,',
+    replace: 'dryRun: false,',
+    caughtBy: { file: 'survivors-refreshes.test.ts', title: 'are a dry run if all of them are' },
+  },
+  {
+    name: 'nudges that wait together keep the process alive',
+    promise: 10,
+    file: 'refresher.ts',
+    find: 'awaited: a.awaited || b.awaited,',
+    replace: 'awaited: true,',
+    caughtBy: ALIVE,
+  },
+  {
+    name: 'the process may end under a refresh that somebody awaits, if nudges wait with it',
+    promise: 10,
+    file: 'refresher.ts',
+    find: 'awaited: a.awaited || b.awaited,',
+    replace: 'awaited: a.awaited && b.awaited,',
+    caughtBy: ALIVE,
+  },
+  {
+    name: 'a nudge asks though the breaker waits',
+    promise: 5,
+    file: 'refresher.ts',
+    find: 'awaited: false, insist: false };',
+    replace: 'awaited: false, insist: true };',
+    caughtBy: { file: 'survivors-refreshes.test.ts', title: 'a nudge is no probe before its time' },
+  },
+  {
+    name: 'nudges that wait together ask though the breaker waits',
+    promise: 5,
+    file: 'refresher.ts',
+    find: 'insist: a.insist || b.insist,',
+    replace: 'insist: true,',
+    caughtBy: { file: 'survivors-refreshes.test.ts', title: 'nor are nudges that wait together' },
+  },
+  {
+    name: 'a breaker that closes sets off a refresh only if one has failed',
+    promise: 5,
+    file: 'refresher.ts',
+    find: "if (!this.#running?.whole) this.nudge('recovered')",
+    replace: "if (this.#failures > 0 && !this.#running?.whole) this.nudge('recovered')",
+    caughtBy: {
+      file: 'survivors-refreshes.test.ts',
+      title: 'one that closes sets off a refresh though none has failed: something may have changed meanwhile',
+    },
+  },
+  {
+    name: 'a refresh that failed is tried again by itself though there is no interval',
+    promise: 13,
+    file: 'refresher.ts',
+    find: "if (!this.#active || interval === undefined || outcome === 'stopped') return;",
+    replace: "if (!this.#active || outcome === 'stopped') return;",
+    caughtBy: {
+      file: 'survivors-refreshes.test.ts',
+      title: 'a refresh that failed is not tried again by itself where there is no interval (*)',
+    },
+  },
+];
