@@ -24,6 +24,7 @@ export interface PgClient {
 }
 
 export interface PgQuery {
+  name?: string;
   text: string;
   values: (string | number | boolean | null)[];
   rowMode: 'array';

@@ -83,24 +83,51 @@ export interface KeyComparison {
   readonly cast: string;
   /** Whether the text is that type's own way of writing; any other text is no key of the column. */
   readonly accepts: (key: string) => boolean;
+  /** SQL of the same: the text as a value of that type, null where it is no key of the column. */
+  readonly sqlOf: (text: string) => string;
 }
 
-const integer =
-  (bits: number) =>
-  (key: string): boolean =>
-    /^(?:0|-?[1-9]\d{0,18})$/.test(key) && BigInt.asIntN(bits, BigInt(key)) === BigInt(key);
+function integer(cast: string, bits: number): KeyComparison {
+  const limit = 2n ** BigInt(bits - 1);
+  return {
+    cast,
+    accepts: (key) => /^(?:0|-?[1-9]\d{0,18})$/.test(key) && BigInt.asIntN(bits, BigInt(key)) === BigInt(key),
+    sqlOf: (text) =>
+      `case when ${text} ~ '^(0|-?[1-9][0-9]{0,18})$' then ` +
+      `case when ${text}::numeric between -${limit} and ${limit - 1n} then ${text}::${cast} end end`,
+  };
+}
 
-const anyText = (): boolean => true;
+const anyText = (cast: string): KeyComparison => ({
+  cast,
+  accepts: () => true,
+  sqlOf: (text) => `${text}::${cast}`,
+});
 
 const KEY_COMPARISONS: ReadonlyMap<number, KeyComparison> = new Map([
-  [20, { cast: 'int8', accepts: integer(64) }],
-  [21, { cast: 'int2', accepts: integer(16) }],
-  [23, { cast: 'int4', accepts: integer(32) }],
-  [25, { cast: 'text', accepts: anyText }],
-  [1042, { cast: 'bpchar', accepts: anyText }],
-  [1043, { cast: 'text', accepts: anyText }], // varchar has no operators of its own
-  [1700, { cast: 'numeric', accepts: (key) => /^-?\d{1,500}(?:\.\d{1,500})?$/.test(key) }],
-  [2950, { cast: 'uuid', accepts: (key) => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(key) }],
+  [20, integer('int8', 64)],
+  [21, integer('int2', 16)],
+  [23, integer('int4', 32)],
+  [25, anyText('text')],
+  [1042, anyText('bpchar')],
+  [1043, anyText('text')], // varchar has no operators of its own
+  [
+    1700,
+    {
+      cast: 'numeric',
+      accepts: (key) => /^-?\d{1,500}(?:\.\d{1,500})?$/.test(key),
+      sqlOf: (text) =>
+        `case when ${text} ~ '^-?[0-9]+([.][0-9]+)?$' and length(${text}) <= 1002 then ${text}::numeric end`,
+    },
+  ],
+  [
+    2950,
+    {
+      cast: 'uuid',
+      accepts: (key) => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(key),
+      sqlOf: (text) => `case when ${text} ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then ${text}::uuid end`,
+    },
+  ],
 ]);
 
 /** `undefined`: keys of this type are compared by their text, which no ordinary index helps with. */

@@ -33,6 +33,8 @@ export interface LeaseOptions {
   readonly signal: AbortSignal;
   /** In a read-only REPEATABLE READ transaction: all statements see one moment. */
   readonly snapshot: boolean;
+  /** The statement writes. @default false */
+  readonly writes?: boolean;
 }
 
 export interface Database {

@@ -13,5 +13,6 @@ export type {
 } from './clients.ts';
 export type { QueryParameter } from './database.ts';
 export { PostgresError } from './errors.ts';
+export type { FollowOptions, TouchedKeys } from './following/follow-options.ts';
 export type { GroupedRowsOptions, JsonValue, PostgresRow, SingleRowOptions } from './options.ts';
-export { type PostgresSource, postgresSource } from './source.ts';
+export { type FollowingPostgresSource, type PostgresSnapshot, type PostgresSource, postgresSource } from './source.ts';

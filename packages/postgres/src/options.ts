@@ -1,6 +1,7 @@
 /** The options of a source: checked once, then a frozen object without gaps. */
 import { type PostgresClient, toDatabase } from './clients.ts';
 import type { Database, QueryParameter } from './database.ts';
+import { type FollowedTable, type FollowOptions, resolveFollow } from './following/follow-options.ts';
 
 /** What a column holds after JSON: see the table of types in the README. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
@@ -58,19 +59,23 @@ export interface ResolvedOptions {
   readonly orderBy: readonly string[];
   readonly presentWhen: string | undefined;
   readonly map: ((row: PostgresRow) => unknown) | undefined;
+  /** `undefined`: every refresh reads the whole SELECT. */
+  readonly follow: readonly FollowedTable[] | undefined;
 }
 
-const KNOWN_OPTIONS = ['client', 'select', 'params', 'key', 'rows', 'orderBy', 'presentWhen', 'map'] as const;
+const KNOWN_OPTIONS = ['client', 'select', 'params', 'key', 'rows', 'orderBy', 'presentWhen', 'map', 'follow'] as const;
 
 /** Checks the options and fills the gaps; what is wrong throws one TypeError: option, expected, got. */
-export function resolveOptions(options: SingleRowOptions<unknown> | GroupedRowsOptions<unknown>): ResolvedOptions {
+export function resolveOptions(
+  options: (SingleRowOptions<unknown> | GroupedRowsOptions<unknown>) & Partial<FollowOptions>,
+): ResolvedOptions {
   if (typeof options !== 'object' || options === null) fail('options', 'an object', options);
   for (const name of Object.keys(options)) {
     if (!(KNOWN_OPTIONS as readonly string[]).includes(name)) {
       throw new TypeError(`postgresSource: unknown option "${name}"; expected one of ${KNOWN_OPTIONS.join(', ')}`);
     }
   }
-  const { client, rows = 'single', map, params = [] } = options;
+  const { client, rows = 'single', map, params = [], follow } = options;
   const { orderBy = [], presentWhen } = options as Partial<GroupedRowsOptions<unknown>>;
   const database = toDatabase(client);
   if (database === undefined) fail('client', 'a pg Pool, a postgres.js client or a PGlite instance', client);
@@ -100,6 +105,7 @@ export function resolveOptions(options: SingleRowOptions<unknown> | GroupedRowsO
     orderBy: [...orderBy],
     presentWhen,
     map,
+    follow: follow === undefined ? undefined : resolveFollow(follow, fail),
   });
 }
 

@@ -1,4 +1,5 @@
 /** `pg`: a connection is borrowed from the pool for one piece of work, and destroyed if it missed its deadline. */
+import { createHash } from 'node:crypto';
 import type { PgClient, PgPool, PgResult } from './clients.ts';
 import { type Answer, type Database, FAREWELL_MS, type Lease, type LeaseOptions, type Statement } from './database.ts';
 import { type PostgresError, toPostgresError } from './errors.ts';
@@ -11,14 +12,34 @@ const AS_TEXT = { getTypeParser: () => (value: string) => String(value) };
 
 const ignore = (): void => {};
 
+/**
+ * The statement was prepared over another connection of the server, or the name is taken there: a pooler hands
+ * connections out by the transaction and knows nothing of prepared statements.
+ */
+const REFUSED_PREPARED: readonly string[] = ['26000', '42P05'];
+
+/** Whether statements may be prepared, found out by trying, and their names. */
+interface Prepares {
+  allowed: boolean;
+  readonly names: Map<string, string>;
+}
+
+/** The same text has the same name in every process: they may share connections of the server. */
+function nameOf(text: string, { names }: Prepares): string {
+  const name = names.get(text) ?? `evercache_${createHash('sha256').update(text).digest('hex').slice(0, 40)}`;
+  names.set(text, name);
+  return name;
+}
+
 export function pgDatabase(pool: PgPool): Database {
   // A pool announces the death of an idle connection as an 'error' event, and an EventEmitter without a listener
   // throws it: the process would end because the database restarted. The next query opens another connection.
   if (pool.listenerCount('error') === 0) pool.on('error', ignore);
+  const prepares: Prepares = { allowed: true, names: new Map() };
   return {
     kind: 'pg',
     async lease(options) {
-      const lease = new PgLease(pool, await checkOut(pool, options.signal), options);
+      const lease = new PgLease(pool, await checkOut(pool, options.signal), options, prepares);
       await lease.begin();
       return lease;
     },
@@ -29,11 +50,13 @@ class PgLease implements Lease {
   readonly #pool: PgPool;
   readonly #client: PgClient;
   readonly #options: LeaseOptions;
+  readonly #prepares: Prepares;
   #open = true;
   #running = false;
   #lost = false;
 
-  constructor(pool: PgPool, client: PgClient, options: LeaseOptions) {
+  constructor(pool: PgPool, client: PgClient, options: LeaseOptions, prepares: Prepares) {
+    this.#prepares = prepares;
     this.#pool = pool;
     this.#client = client;
     this.#options = options;
@@ -53,7 +76,7 @@ class PgLease implements Lease {
 
   async run(statement: Statement): Promise<Answer> {
     this.#options.signal.throwIfAborted();
-    return toAnswer(await abortable(this.#send(statement), this.#options.signal));
+    return toAnswer(await abortable(this.#sendPrepared(statement), this.#options.signal));
   }
 
   async end(): Promise<void> {
@@ -86,10 +109,24 @@ class PgLease implements Lease {
     this.#client.release(destroy);
   }
 
-  async #send({ text, values }: Statement): Promise<PgResult> {
-    this.#running = true;
+  /** Planning costs more than running, so what repeats is prepared, unless somebody between us and the server objects. */
+  async #sendPrepared(statement: Statement): Promise<PgResult> {
+    // Inside a transaction the objection could not be made up for.
+    if (statement.repeats !== true || this.#options.snapshot || !this.#prepares.allowed) return this.#send(statement);
     try {
-      return await this.#client.query({ text, values: [...values], rowMode: 'array', types: AS_TEXT });
+      return await this.#send(statement, nameOf(statement.text, this.#prepares));
+    } catch (error) {
+      if (!REFUSED_PREPARED.includes((error as PostgresError).sqlstate ?? '')) throw error;
+      this.#prepares.allowed = false;
+      return await this.#send(statement);
+    }
+  }
+
+  async #send({ text, values }: Statement, name?: string): Promise<PgResult> {
+    this.#running = true;
+    const prepared = name === undefined ? {} : { name };
+    try {
+      return await this.#client.query({ ...prepared, text, values: [...values], rowMode: 'array', types: AS_TEXT });
     } catch (error) {
       throw this.#note(toPostgresError(error));
     } finally {

@@ -19,10 +19,12 @@ export function postgresJsDatabase(client: PostgresJsClient): Database {
   }
   return {
     kind: 'postgres.js',
-    async lease({ signal }) {
+    async lease({ signal, snapshot, writes }) {
       signal.throwIfAborted();
+      // A statement that waits for a lock sees what is there afterwards, but in REPEATABLE READ what was there before.
+      const isolation = snapshot ? 'repeatable read' : 'read committed';
       const held = await HeldTransaction.open<PostgresJsTransaction>(
-        (work) => client.begin('isolation level repeatable read read only', work),
+        (work) => client.begin(`isolation level ${isolation} ${writes === true ? 'read write' : 'read only'}`, work),
         signal,
       );
       return new PostgresJsLease(held, signal);

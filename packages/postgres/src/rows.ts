@@ -2,7 +2,7 @@
 import { badResult, PostgresError } from './errors.ts';
 import type { PostgresRow, ResolvedOptions } from './options.ts';
 
-type RawRow = readonly (string | null)[];
+export type RawRow = readonly (string | null)[];
 
 /** Puts rows into the right hands: one after the other, those of a group next to each other. */
 export interface RowReader {
@@ -14,6 +14,11 @@ export interface RowReader {
 
 export function rowReader(options: ResolvedOptions): RowReader {
   return options.grouped ? new GroupReader(options) : new SingleReader(options);
+}
+
+/** The rows of exactly these keys: a column's own `=` may find more, 7 for '007', 'A' for 'a' in some collations. */
+export function rowsOfKeys(rows: readonly RawRow[], keys: ReadonlySet<string>): readonly RawRow[] {
+  return rows.filter(([key]) => typeof key === 'string' && keys.has(key));
 }
 
 class SingleReader implements RowReader {

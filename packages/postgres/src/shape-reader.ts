@@ -25,6 +25,11 @@ export class ShapeReader {
     return known !== undefined && performance.now() - known.readAt <= MAX_AGE_MS ? known.shape : undefined;
   }
 
+  /** What was read last, however long ago: for statements that check the columns themselves. */
+  get latest(): Shape | undefined {
+    return this.#known?.shape;
+  }
+
   /** Asks through this connection. */
   async readBy(lease: Lease): Promise<Shape> {
     const { rows, types } = await lease.run(describeStatement(this.#options));

@@ -46,3 +46,8 @@ export function safeMessage(sqlstate: string, message: string): string {
 export function mayBeStaleShape(sqlstate: string | undefined): boolean {
   return sqlstate !== undefined && (sqlstate.startsWith('42') || sqlstate === '0A000');
 }
+
+/** Whether the statement itself was refused: what it names is not there or not allowed, or a value does not fit. */
+export function refusesStatement(sqlstate: string | undefined): boolean {
+  return mayBeStaleShape(sqlstate) || ['3F', '22'].includes(sqlstate?.slice(0, 2) ?? '');
+}

@@ -2,7 +2,7 @@
  * The SQL around the user's SELECT. Two columns come back: the key's text and the row as JSON text, so that what a row
  * looks like is decided in one place, the database, and the text is at hand before anything is parsed.
  */
-import { OUTPUT_SETTINGS } from './column-types.ts';
+import { type KeyComparison, OUTPUT_SETTINGS } from './column-types.ts';
 import type { Statement } from './database.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Shape } from './shape.ts';
@@ -18,7 +18,7 @@ export const BATCH_SIZE = 2000;
  * what it calls a column.
  */
 export function describeStatement({ select, params }: ResolvedOptions): Statement {
-  const text = `select (select json_agg(name) from json_object_keys(row_to_json(r)) as name)::text, r.*
+  const text = `select (select json_agg(name) from json_object_keys(row_to_json(r.*)) as name)::text, r.*
 from (select q.* from (values (1)) as one left join (
 ${select}
 ) as q on false) as r`;
@@ -27,13 +27,31 @@ ${select}
 
 /** Declares the cursor of a snapshot. */
 export function declareStatement(options: ResolvedOptions, shape: Shape): Statement {
-  return { text: `declare ${CURSOR} no scroll cursor for ${rowsQuery(options, shape)}`, values: options.params };
+  return cursorFor({ text: rowsQuery(options, shape), values: options.params });
+}
+
+/** Declares the cursor that `FETCH_BATCH` reads. */
+export function cursorFor({ text, values }: Statement): Statement {
+  return { text: `declare ${CURSOR} no scroll cursor for ${text}`, values };
 }
 
 export const FETCH_BATCH: Statement = { text: `fetch ${BATCH_SIZE} from ${CURSOR}`, values: [] };
 
+export const CLOSE_CURSOR: Statement = { text: `close ${CURSOR}`, values: [] };
+
 /** A cursor is planned for its first rows; we read them all. */
 export const PLAN_FOR_ALL_ROWS: Statement = { text: 'set local cursor_tuple_fraction = 1', values: [] };
+
+/**
+ * `true`: a table that this transaction reads was written anew (ALTER TABLE, TRUNCATE) after its snapshot was taken, and
+ * looks empty to it. It happens to whoever waits for the lock: the snapshot comes first. The catalog's table is read as
+ * of the snapshot, the function knows the present.
+ */
+export const SEES_EMPTIED_TABLE: Statement = {
+  text: `select exists (select from pg_catalog.pg_locks as l join pg_catalog.pg_class as c on c.oid = l.relation
+  where l.pid = pg_backend_pid() and c.relfilenode not in (0, pg_relation_filenode(c.oid)))::text`,
+  values: [],
+};
 
 /** The rows of these keys; `undefined`: none of them can be a key of this column. */
 export function keysStatement(options: ResolvedOptions, shape: Shape, keys: Iterable<string>): Statement | undefined {
@@ -41,18 +59,30 @@ export function keysStatement(options: ResolvedOptions, shape: Shape, keys: Iter
   const candidates = [...keys].filter((key) => comparison?.accepts(key) ?? true);
   if (candidates.length === 0) return undefined;
   const list = `$${options.params.length + 1}::text::text[]`;
-  const key = quoted(options.key);
-  const condition =
-    comparison === undefined ? `r.${key}::text = any(${list})` : `q.${key} = any(${list}::${comparison.cast}[])`;
+  const condition = keyIsAmong(options, shape, { texts: list, values: ({ cast }) => `${list}::${cast}[]` });
   const values = [...options.params, arrayLiteral(candidates)];
   return { text: rowsQuery(options, shape, condition), values, repeats: true };
 }
 
-/** `q` is the SELECT as it is, `r` its row ready for JSON. */
-function rowsQuery(options: ResolvedOptions, shape: Shape, condition?: string): string {
+interface KeyList {
+  /** SQL of an array of texts. */
+  readonly texts: string;
+  /** SQL of the same in the column's own type. */
+  readonly values: (comparison: KeyComparison) => string;
+}
+
+/** The condition, for `rowsQuery`, that the key is one of a list. */
+export function keyIsAmong({ key }: ResolvedOptions, { keyComparison }: Shape, { texts, values }: KeyList): string {
+  return keyComparison === undefined
+    ? `r.${quoted(key)}::text = any(${texts})`
+    : `q.${quoted(key)} = any(${values(keyComparison)})`;
+}
+
+/** The rows as they are read everywhere. `q` is the SELECT as it is, `r` its row ready for JSON. */
+export function rowsQuery(options: ResolvedOptions, shape: Shape, condition?: string): string {
   const { select, key, grouped, orderBy, presentWhen } = options;
   const columns = shape.columns.map(({ name, sql }) => `${sql(`q.${quoted(name)}`)} as ${quoted(name)}`);
-  const row = 'row_to_json(r)::text';
+  const row = 'row_to_json(r.*)::text';
   const item = presentWhen === undefined ? row : `case when q.${quoted(presentWhen)} is null then null else ${row} end`;
   const order = orderBy.map((column, index) => `q.${quoted(column)} as o${index}`);
   // Before the first row is read: the settings last until the end of the transaction, which may be this statement's.
@@ -70,11 +100,11 @@ ${select}
   return `select k, t from (\n${rows}\n) as s order by ${by.join(', ')}`;
 }
 
-function quoted(name: string): string {
+export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
 /** An array in PostgreSQL's own notation: the clients differ in how they write one. */
-function arrayLiteral(values: readonly string[]): string {
+export function arrayLiteral(values: readonly string[]): string {
   return `{${values.map((value) => `"${value.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
 }

@@ -5,6 +5,7 @@ import { TTLCacheService } from 'evercache';
 import type { Pool } from 'pg';
 import type { Sql } from 'postgres';
 import {
+  type FollowingPostgresSource,
   type PGliteClient,
   type PgPool,
   type PostgresJsClient,
@@ -40,6 +41,18 @@ export const cache: TTLCacheService<Tool[]> = new TTLCacheService({
   source: postgresSource<Tool>({ ...one, rows: 'grouped' }),
 });
 
+export const following: FollowingPostgresSource<Tool[]> = postgresSource<Tool>({
+  ...one,
+  rows: 'grouped',
+  follow: { tools: 'key', links: { column: 'tool_id' }, kinds: { sql: 'select tool_id from links' } },
+});
+export const followingCache: TTLCacheService<PostgresRow> = new TTLCacheService({
+  name: 'prices',
+  source: postgresSource({ ...one, follow: { prices: 'key' } }),
+});
+
+// @ts-expect-error: not a way to the keys
+postgresSource({ ...one, follow: { tools: 'id' } });
 // @ts-expect-error: an order needs groups
 postgresSource({ ...one, orderBy: ['position'] });
 // @ts-expect-error: a Date is bound differently by each client

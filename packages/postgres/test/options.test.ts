@@ -55,10 +55,33 @@ describe('postgresSource', () => {
       'option "orderBy[0]": expected the name of a column, got 1',
     ],
     ['a map that is none', { map: {} }, 'option "map": expected a function'],
+    ['tables that are none', { follow: ['prices'] }, 'option "follow": expected an object of tables, got an array'],
+    ['to follow nothing', { follow: {} }, 'option "follow": expected at least one table'],
+    ['a table without a name', { follow: { ' ': 'key' } }, 'option "follow": expected the names of tables, got " "'],
+    [
+      'an unknown way to the keys',
+      { follow: { prices: 'id' } },
+      `option "follow["prices"]": expected 'key', { column } or { sql }, got "id"`,
+    ],
+    [
+      'two ways to the keys',
+      { follow: { prices: { column: 'id', sql: 'select 1' } } },
+      `option "follow["prices"]": expected 'key', { column } or { sql }`,
+    ],
+    [
+      'a column without a name',
+      { follow: { prices: { column: '' } } },
+      'option "follow["prices"].column": expected the name of a column, got ""',
+    ],
+    [
+      'a look-up that is none',
+      { follow: { prices: { sql: 7 } } },
+      'option "follow["prices"].sql": expected the text of a SELECT, got 7',
+    ],
     [
       'an unknown option',
       { keys: 'id' },
-      'unknown option "keys"; expected one of client, select, params, key, rows, orderBy, presentWhen, map',
+      'unknown option "keys"; expected one of client, select, params, key, rows, orderBy, presentWhen, map, follow',
     ],
   ])('refuses %s', (_, wrong, message) => {
     const make = () => postgresSource({ ...right, ...wrong } as typeof right);

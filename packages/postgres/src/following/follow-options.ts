@@ -1,0 +1,62 @@
+/** The option `follow`: which keys of the cache a changed row of which table touches. */
+
+/** How the keys are found. */
+export type TouchedKeys =
+  /** The primary key of the changed row, as text, is the cache's key. */
+  | 'key'
+  /** This column of the changed row, as it was and as it is, is the cache's key. It has to be logged. */
+  | { readonly column: string }
+  /**
+   * A SELECT of one column, the cache's keys, from the relation `changed` (`key text, columns jsonb`): the primary keys
+   * and logged columns of the changed rows. Runs in the same snapshot as everything else.
+   */
+  | { readonly sql: string };
+
+/** What a following source needs beside the SELECT. */
+export interface FollowOptions {
+  /**
+   * The tables whose changes are followed, all of those the SELECT reads, named as in SQL. The change log has to be
+   * installed for each; until it is, every refresh reads the whole SELECT.
+   *
+   * ```ts
+   * follow: {
+   *   agent_tools: { column: 'agent_id' },
+   *   tools: { sql: 'select agent_id from agent_tools join changed on tool_id = changed.key::int' },
+   * }
+   * ```
+   */
+  readonly follow: { readonly [table: string]: TouchedKeys };
+}
+
+/** One table of `follow`. */
+export interface FollowedTable {
+  /** As the option names it. */
+  readonly name: string;
+  readonly keys: TouchedKeys;
+}
+
+const EXPECTED = "'key', { column } or { sql }";
+
+/** Checks the option; `fail` throws. */
+export function resolveFollow(
+  follow: unknown,
+  fail: (option: string, expected: string, got: unknown) => never,
+): readonly FollowedTable[] {
+  if (typeof follow !== 'object' || follow === null || Array.isArray(follow)) {
+    fail('follow', 'an object of tables', follow);
+  }
+  const tables = Object.entries(follow).map(([name, keys]: [string, unknown]): FollowedTable => {
+    const option = `follow[${JSON.stringify(name)}]`;
+    if (name.trim() === '' || name.includes('\0')) fail('follow', 'the names of tables', name);
+    if (keys === 'key') return { name, keys };
+    if (typeof keys !== 'object' || keys === null) fail(option, EXPECTED, keys);
+    const [way, ...others] = Object.keys(keys);
+    if ((way !== 'column' && way !== 'sql') || others.length > 0) fail(option, EXPECTED, keys);
+    const text: unknown = (keys as Record<string, unknown>)[way];
+    const expected = way === 'sql' ? 'the text of a SELECT' : 'the name of a column';
+    if (typeof text !== 'string' || text.trim() === '' || text.includes('\0')) fail(`${option}.${way}`, expected, text);
+    return { name, keys: way === 'sql' ? { sql: text.replace(/[\s;]+$/, '') } : { column: text } };
+  });
+  if (tables.length === 0) fail('follow', 'at least one table', follow);
+  return tables;
+}

@@ -1,0 +1,83 @@
+/** What a following source says about itself. */
+
+import { xmaxOf, xminOf } from './cursor.ts';
+import type { Glance } from './glance.ts';
+
+/** A transaction that is open for so long deserves a word: the window grows as long as it is. */
+const PINNED_WORTH_A_WORD_MS = 60_000;
+
+const LIMITS =
+  'writes made with triggers disabled or bypassed, tables that are not followed, and what the SELECT computes from ' +
+  'anything but followed tables (other rows, the time, settings) are seen only by a refresh of everything';
+
+/** What the log held when it was last looked at. */
+export interface LogSize {
+  readonly rows: number;
+  /** When the oldest entry was written; null: there is none. */
+  readonly oldest: string | null;
+}
+
+export class FollowingStatus {
+  readonly #client: string;
+  #missing: string | undefined = 'nothing has been read yet';
+  #tables: readonly string[] = [];
+  #resyncs = 0;
+  #lastResync: string | undefined;
+  #log: LogSize | undefined;
+  #upkeepError: string | undefined;
+  #transactions = 0;
+  #pinned: { readonly xmin: string; readonly xmax: string; readonly since: number } | undefined;
+  #stalled = false;
+
+  constructor(client: string) {
+    this.#client = client;
+  }
+
+  /** What the last look at the installation found. */
+  found({ tables = [], missing }: { readonly tables?: readonly string[]; readonly missing?: string }): void {
+    this.#tables = tables;
+    this.#missing = missing;
+  }
+
+  /** Everything has to be read again. */
+  resync(reason: string): 'resync' {
+    this.#resyncs += 1;
+    this.#lastResync = reason;
+    return 'resync';
+  }
+
+  glanced({ snapshot, doneXids }: Pick<Glance, 'snapshot' | 'doneXids'>): void {
+    const [xmin, xmax] = [xminOf(snapshot), xmaxOf(snapshot)];
+    this.#transactions = doneXids.length;
+    if (this.#pinned?.xmin !== xmin) this.#pinned = { xmin, xmax, since: performance.now() };
+    // An idle database stands still as well, and nobody is to blame.
+    this.#stalled = this.#pinned.xmax !== xmax;
+  }
+
+  lookedAfter(log: LogSize | undefined, error?: string): void {
+    this.#log = log ?? this.#log;
+    this.#upkeepError = error;
+  }
+
+  toJSON(): Record<string, unknown> {
+    const pinnedForMs = this.#stalled && this.#pinned !== undefined ? performance.now() - this.#pinned.since : 0;
+    return {
+      tier: this.#missing === undefined ? 'change log' : 'snapshot',
+      ...(this.#missing === undefined ? { following: this.#tables } : { reason: this.#missing }),
+      client: this.#client,
+      limits:
+        this.#missing === undefined
+          ? LIMITS
+          : 'a change is seen by the next refresh, and every refresh reads the whole SELECT',
+      window: { transactions: this.#transactions, pinnedForMs: Math.round(pinnedForMs) },
+      ...(pinnedForMs < PINNED_WORTH_A_WORD_MS ? {} : { warning: pinnedWarning(pinnedForMs) }),
+      resyncs: { count: this.#resyncs, ...(this.#lastResync === undefined ? {} : { last: this.#lastResync }) },
+      ...(this.#log === undefined ? {} : { log: this.#log }),
+      ...(this.#upkeepError === undefined ? {} : { upkeepError: this.#upkeepError }),
+    };
+  }
+}
+
+function pinnedWarning(pinnedForMs: number): string {
+  return `a transaction of this server has been open for at least ${Math.round(pinnedForMs / 1000)} s: until it ends, every refresh reads the log from its beginning`;
+}

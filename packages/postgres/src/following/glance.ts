@@ -1,0 +1,179 @@
+/**
+ * One look at the change log from a position, and at the rows it touches: one statement, so one snapshot, whatever
+ * lies between us and the server. The first row of the answer is what was seen, the others are rows of the SELECT.
+ */
+import type { Answer, Statement } from '../database.ts';
+import type { ResolvedOptions } from '../options.ts';
+import type { Shape } from '../shape.ts';
+import { arrayLiteral, keyIsAmong, quoted, rowsQuery } from '../statements.ts';
+import { type Position, xminOf } from './cursor.ts';
+import type { FollowedTable, TouchedKeys } from './follow-options.ts';
+
+/** More keys than these are not read by the statement itself. */
+export const MOST_KEYS = 2000;
+
+/** What is asked, and of whom. */
+export interface GlanceRequest {
+  readonly options: ResolvedOptions;
+  readonly follow: readonly FollowedTable[];
+  readonly shape: Shape;
+  /** The names of the followed tables as the log has them, in the order of `follow`. */
+  readonly tables: readonly string[];
+  /** `undefined`: only where we are. */
+  readonly since: Position | undefined;
+}
+
+/** Asked from a position. */
+export interface DeltaRequest extends GlanceRequest {
+  readonly since: Position;
+}
+
+export interface Glance {
+  readonly snapshot: string;
+  readonly incarnation: string;
+  readonly standby: boolean;
+  /** The log holds everything from this transaction on. */
+  readonly floor: string;
+  /** How the tables are followed, and the columns of the SELECT. */
+  readonly setup: string;
+  /** Transactions from the snapshot's xmin on that are visible. */
+  readonly doneXids: readonly string[];
+  /** Something happened to a whole table. */
+  readonly marked: boolean;
+  readonly touched: number;
+  /** The keys that are touched; none where they are more than `MOST_KEYS`. */
+  readonly keys: readonly string[];
+}
+
+/** The text for each shape, which belongs to one source: it is long, and the same at every delta. */
+const texts = new WeakMap<Shape, string>();
+
+export function glanceStatement(request: GlanceRequest): Statement {
+  const text = texts.get(request.shape) ?? glanceText(request);
+  texts.set(request.shape, text);
+  return { text, values: valuesOf(request), repeats: true };
+}
+
+function glanceText(request: GlanceRequest): string {
+  const { options, shape } = request;
+  const among = keyIsAmong(options, shape, {
+    texts: '(select array_agg(k) from evercache_touched)::text[]',
+    values: ({ cast, sqlOf }) => `(select array_agg(${sqlOf('k')}) from evercache_touched)::${cast}[]`,
+  });
+  // What has no column in it is decided before the SELECT is begun: with nothing touched it is not run.
+  const few = `(select count(*) from evercache_touched) between 1 and ${MOST_KEYS}`;
+  return `${withTouched(request)}
+select k, t from (
+select null as k, ${headSql(request)} as t, 0 as place
+union all
+select k, t, row_number() over () from (
+${rowsQuery(options, shape, `${among} and ${few}`)}
+) as touched_rows
+) as answer order by place`;
+}
+
+/** All keys that are touched, however many. */
+export function touchedStatement(request: GlanceRequest): Statement {
+  return { text: `${withTouched(request)}\nselect k from evercache_touched`, values: valuesOf(request) };
+}
+
+export function toGlance({ rows }: Answer): Glance {
+  const head = JSON.parse(rows[0]![1]!) as [
+    string,
+    string,
+    boolean,
+    string,
+    unknown,
+    string[],
+    boolean,
+    number,
+    string[],
+  ];
+  const [snapshot, incarnation, standby, floor, setup, doneXids, marked, touched, keys] = head;
+  return { snapshot, incarnation, standby, floor, setup: JSON.stringify(setup), doneXids, marked, touched, keys };
+}
+
+function valuesOf({ options, since, tables }: GlanceRequest): Statement['values'] {
+  const position = since === undefined ? [null, '{}'] : [xminOf(since.snapshot), arrayLiteral(since.doneXids)];
+  return [...options.params, ...position, arrayLiteral(tables)];
+}
+
+function parametersOf({ params }: ResolvedOptions): { xmin: string; done: string; tables: string } {
+  const place = params.length;
+  return {
+    xmin: `$${place + 1}::text::xid8`,
+    done: `$${place + 2}::text::text[]`,
+    tables: `$${place + 3}::text::text[]`,
+  };
+}
+
+/**
+ * The window of the log from xmin on, the changes in it whose transactions are not yet done, and the keys they touch.
+ * The planner takes the window for small, so nothing here may join: by a nested loop, a window that a long transaction
+ * has kept open would cost its square. The upper bound bounds nothing, and is why a prepared statement uses the index.
+ */
+function withTouched({ options, follow }: GlanceRequest): string {
+  const { xmin, done, tables } = parametersOf(options);
+  const keys = follow.map(({ keys }, index) => touchedSql(keys, `(${tables})[${index + 1}]`));
+  return `with evercache_logged as materialized (
+select xid, xid::text || ':' || count(*) over (partition by xid)::text as id, tbl, key, columns, op
+from evercache.change_log
+where xid >= coalesce(${xmin}, pg_snapshot_xmin(pg_current_snapshot())) and xid <= '18446744073709551615'::xid8
+  and tbl = any(${tables})
+), evercache_news as materialized (
+select distinct tbl, key collate "C" as key, columns, op from evercache_logged
+where ${xmin} is not null and id not in (select unnest(${done}))
+), evercache_touched as materialized (
+select distinct k from (
+${keys.join('\nunion all\n')}
+) as keys where k is not null
+)`;
+}
+
+function touchedSql(keys: TouchedKeys, table: string): string {
+  if (keys === 'key') return `select key as k from evercache_news where tbl = ${table}`;
+  if ('column' in keys) {
+    const column = `'${keys.column.replaceAll("'", "''")}'`;
+    return `select (columns ->> ${column}) collate "C" as k from evercache_news where tbl = ${table}`;
+  }
+  // By way of JSON only because of what the planner makes of it: about a hundred rows, where it would expect one and walk
+  // through the user's tables once for each.
+  return `select * from (
+with changed as materialized (select * from jsonb_to_recordset((
+  select jsonb_agg(jsonb_build_object('key', key, 'columns', columns)) from evercache_news
+  where tbl = ${table} and key is not null)) as changed(key text, columns jsonb))
+select q.k::text collate "C" as k from (
+${keys.sql}
+) as q(k) where exists (select from changed)
+) as looked_up`;
+}
+
+/**
+ * The name of meta's file says which database this is, and which installation; the timeline grows with each promotion.
+ * A trigger's own xmin changes also when it was off for a while.
+ */
+function headSql({ options, shape }: GlanceRequest): string {
+  const { tables } = parametersOf(options);
+  const types = shape.columns.map(({ name }) => `, pg_typeof(d.${quoted(name)})::oid::text`);
+  return `(select json_build_array(
+pg_current_snapshot()::text,
+concat_ws(' ', (pg_control_system()).system_identifier, pg_relation_filepath('evercache.meta'),
+  case when pg_is_in_recovery() then concat('standby ', greatest((pg_control_checkpoint()).timeline_id,
+    (pg_control_recovery()).min_recovery_end_timeline)) else left(pg_walfile_name(pg_current_wal_lsn()), 8) end),
+pg_is_in_recovery(),
+m.floor::text,
+json_build_array(m.version, m.installed_at,
+  (select json_agg(json_build_array(f.name, f.id, pg_relation_filepath(f.id), (
+      select string_agg(concat_ws(' ', g.tgname, g.tgenabled, g.tgfoid, g.xmin), ', ' order by g.tgname)
+      from pg_catalog.pg_trigger as g where g.tgrelid = f.id and not g.tgisinternal)))
+    from (select n.name, to_regclass(n.name)::oid as id from unnest(${tables}) as n(name)) as f),
+  (select json_build_array((select json_agg(name) from json_object_keys(row_to_json(d.*)) as name)${types.join('')})
+    from (select q.* from (values (1)) as one left join (
+${options.select}
+) as q on false) as d)),
+(select coalesce(json_agg(distinct id), '[]') from evercache_logged where xid >= pg_snapshot_xmin(pg_current_snapshot())),
+exists (select from evercache_news where op = 'R'),
+(select count(*) from evercache_touched),
+case when (select count(*) from evercache_touched) <= ${MOST_KEYS} then (select coalesce(json_agg(k), '[]') from evercache_touched) else '[]' end
+)::text from evercache.meta as m)`;
+}
