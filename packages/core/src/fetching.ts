@@ -4,6 +4,7 @@ import type { Counters } from './counters.ts';
 import { type Duration, parseDuration } from './duration.ts';
 import type { CacheError } from './errors.ts';
 import type { Flight, Loader } from './loader.ts';
+import { checkNames } from './options.ts';
 import { waitWithin } from './patience.ts';
 import type { SourceCalls } from './source-calls.ts';
 import type { Store } from './store.ts';
@@ -236,7 +237,9 @@ export function assertKeys(keys: Iterable<string>): readonly string[] {
   return all;
 }
 
-function toWish(reason: string, { signal, timeout, fresh = false }: FetchOptions = {}): Wish {
+function toWish(reason: string, options: FetchOptions = {}): Wish {
+  checkNames('fetch', options, ['signal', 'timeout', 'fresh']);
+  const { signal, timeout, fresh = false } = options;
   const ms = timeout === undefined ? undefined : parseDuration(timeout);
   if (timeout !== undefined && !(ms !== undefined && ms >= 0)) {
     throw new TypeError(`expected timeout to be a duration of 0 or more, got ${String(timeout)}`);
