@@ -35,7 +35,8 @@ create table if not exists evercache.meta (
 );
 create unique index if not exists meta_one_row on evercache.meta ((true));
 insert into evercache.meta (version, floor)
-  select 1, pg_current_xact_id() where not exists (select from evercache.meta);
+  -- Whoever is still running has written to no followed table yet: follow() waits for writers, then marks the table.
+  select 1, pg_snapshot_xmin(pg_current_snapshot()) where not exists (select from evercache.meta);
 
 -- op: U the row was written, D it is gone, R anything may have happened to the table (key is null then).
 create table if not exists evercache.change_log (
