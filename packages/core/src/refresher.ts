@@ -38,7 +38,8 @@ interface Waiting {
 }
 
 const BY_ITSELF = { full: false, dryRun: false, awaited: false, insist: false };
-const LONGER_THAN_ANY_ROUND_MS = 86_400_000;
+/** A round has no length known before; so the timer that keeps the process alive meanwhile is set again and again. */
+const HOLD_MS = 1_000;
 /** A refresh comes at 80 to 100 % of its interval, so that instances do not stay in step. */
 const JITTER_SHARE = 0.2;
 
@@ -128,8 +129,12 @@ export class Refresher {
   #keepAlive(running: Running): void {
     if (running.awaited) return;
     running.awaited = true;
-    const cancel = this.#options.clock.setTimer(() => undefined, LONGER_THAN_ANY_ROUND_MS, true);
-    void running.report.finally(cancel);
+    let cancel = (): void => undefined;
+    const hold = (): void => {
+      cancel = this.#options.clock.setTimer(hold, HOLD_MS, true);
+    };
+    hold();
+    void running.report.finally(() => cancel());
   }
 
   #planAfter({ outcome }: RefreshReport, whole: boolean): void {
