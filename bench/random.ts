@@ -1,16 +1,11 @@
 /** Chance that is the same in every run. */
+import { VirtualClock } from 'evercache/testing';
 
 type Random = () => number;
 
-/** mulberry32: small, and the same everywhere. */
 export function createRandom(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  const chance = new VirtualClock(seed);
+  return () => chance.random();
 }
 
 /** Draws from 0 to `count` - 1 by Zipf's law (exponent 1): the first comes twice as often as the second, and so on. */

@@ -1,18 +1,16 @@
 /** Chance that can be written down: one seed, one sequence of draws. */
+import { VirtualClock } from '../testing/index.ts';
 
 export class Random {
-  #state: number;
+  readonly #chance: VirtualClock;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#chance = new VirtualClock(seed);
   }
 
-  /** In [0, 1). Mulberry32. */
+  /** In [0, 1). */
   next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    return this.#chance.random();
   }
 
   /** A whole number from `least` to `most`, both included. */
