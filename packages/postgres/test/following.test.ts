@@ -1,22 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type PostgresRow, postgresSource } from '../src/index.ts';
-import { CHANGE_LOG, Mirror } from './mirror.ts';
+import { AGENTS, CHANGE_LOG, Mirror, PRICES } from './mirror.ts';
 import { CLIENT_KINDS, context, useClient } from './use-client.ts';
-
-const PRICES = `drop table if exists prices;
-  create table prices (id int primary key, amount int, hidden boolean not null default false);
-  insert into prices select n, n from generate_series(1, 100) as n;
-  select evercache.follow('prices');`;
-
-const AGENTS = `drop table if exists agents, tools, agent_tools;
-  create table agents (id int primary key);
-  create table tools (id int primary key, name text);
-  create table agent_tools (agent_id int, tool_id int, primary key (agent_id, tool_id));
-  insert into agents select n from generate_series(1, 4) as n;
-  insert into tools select n, 'tool ' || n from generate_series(1, 3) as n;
-  insert into agent_tools values (1, 1), (1, 2), (2, 2), (3, 3);
-  select evercache.follow('agents'), evercache.follow('tools'),
-    evercache.follow('agent_tools', array['agent_id', 'tool_id']);`;
 
 describe.each(CLIENT_KINDS)('a delta over %s', (kind) => {
   const database = useClient(kind, CHANGE_LOG);

@@ -7,6 +7,22 @@ import { context } from './use-client.ts';
 /** Installs the change log. */
 export const CHANGE_LOG = readFileSync(new URL('../sql/change-log-1.sql', import.meta.url), 'utf8');
 
+/** A table of 100 rows, and three that are joined: both followed. */
+export const PRICES = `drop table if exists prices;
+  create table prices (id int primary key, amount int, hidden boolean not null default false);
+  insert into prices select n, n from generate_series(1, 100) as n;
+  select evercache.follow('prices');`;
+
+export const AGENTS = `drop table if exists agents, tools, agent_tools;
+  create table agents (id int primary key);
+  create table tools (id int primary key, name text);
+  create table agent_tools (agent_id int, tool_id int, primary key (agent_id, tool_id));
+  insert into agents select n from generate_series(1, 4) as n;
+  insert into tools select n, 'tool ' || n from generate_series(1, 3) as n;
+  insert into agent_tools values (1, 1), (1, 2), (2, 2), (3, 3);
+  select evercache.follow('agents'), evercache.follow('tools'),
+    evercache.follow('agent_tools', array['agent_id', 'tool_id']);`;
+
 /** Does by hand what a cache does with a source: a delta where there is a position, else everything. */
 export class Mirror<T> {
   readonly rows: Map<string, T> = new Map();
