@@ -1,7 +1,7 @@
 /** A round that reads only what has changed since a position. */
-import { type Changes, isChange } from './changes.ts';
+import type { Changes } from './changes.ts';
 import { readDelta, type StagedDelta } from './delta-reader.ts';
-import { announce, type RoundParts, type RoundRequest, readingOf } from './round.ts';
+import { goLive, type RoundParts, type RoundRequest, readingOf, without } from './round.ts';
 import type { Cursor, FetchContext } from './source.ts';
 import type { Sent } from './source-calls.ts';
 
@@ -49,26 +49,22 @@ function correct<T>(parts: RoundParts<T>, staged: StagedDelta<T>, sent: Sent, dr
   const { fence, store, held } = parts;
   const { upserts, deletes, quarantined, cursor } = staged;
   const later = new Set(fence.keysMarkedAfter(sent.ticket));
-  const notLater = (keys: readonly string[]): readonly string[] =>
-    later.size === 0 ? keys : keys.filter((key) => !later.has(key));
-  const removed = notLater(deletes).filter((key) => store.live.has(key));
+  const removed = without(deletes, later).filter((key) => store.live.has(key));
   const { size } = store.live;
   const emptied = size + staged.added.length === removed.length;
   // A whole snapshot will say whether it is true, and the guard will judge that.
   if (held.isCatastrophe(removed.length, size, emptied)) return 'snapshot';
   const changes: Changes = {
-    added: notLater(staged.added),
-    updated: notLater(staged.updated),
+    added: without(staged.added, later),
+    updated: without(staged.updated, later),
     removed,
     held: 0,
     unchanged: staged.unchanged,
     quarantined: quarantined.size,
   };
   if (dryRun) return { changes, cursor };
-  const news = [...quarantined].filter(([key, problem]) => store.quarantine.get(key) !== problem);
-  if (isChange(changes)) store.generation += 1;
-  store.correct({ upserts, deletes, confirmedAt: sent.at - staged.ageMs, quarantined, later });
-  fence.storedAll(sent.ticket);
-  announce(parts, changes, news);
+  goLive(parts, changes, { quarantined, sent }, () =>
+    store.correct({ upserts, deletes, confirmedAt: sent.at - staged.ageMs, quarantined, later }),
+  );
   return { changes, cursor };
 }

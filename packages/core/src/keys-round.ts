@@ -41,7 +41,7 @@ function storeAll<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Ch
   const quarantined = outcomes.map(({ error }) => error !== undefined);
   const changes = difference(answers, { before, after, quarantined });
   if (isChange(changes)) store.generation += 1;
-  announce(parts, changes, []);
+  announce(parts, changes);
   return changes;
 }
 

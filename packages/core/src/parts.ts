@@ -12,6 +12,7 @@ import { KeyReader } from './key-reader.ts';
 import { Loader } from './loader.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Refresher } from './refresher.ts';
+import { EVERYTHING } from './round.ts';
 import { Rounds } from './rounds.ts';
 import { RowCheck } from './schema.ts';
 import { SourceCalls } from './source-calls.ts';
@@ -82,6 +83,7 @@ export function assemble<T>(options: ResolvedOptions<T>): Parts<T> {
   const watcher = new Watcher({
     ...options,
     breaker,
+    calls,
     onError,
     nudge: (reason) => {
       // Nothing else would read again what is known to be absent.
@@ -118,7 +120,7 @@ type SnapshotLoaderParts<T> = Pick<Parts<T>, 'calls' | 'refresher' | 'store'> & 
 /** Single keys of a source that can only be asked for everything. */
 function snapshotLoader<T>({ calls, now, refresher, store }: SnapshotLoaderParts<T>) {
   const snapshot = (fresh: boolean): Promise<RefreshReport> =>
-    (fresh ? undefined : refresher.joinWhole()) ?? refresher.refresh(ON_DEMAND);
+    (fresh ? undefined : refresher.joinWhole()) ?? refresher.refresh({ ...EVERYTHING, reason: 'fetch' });
   const findIn = async (report: Promise<RefreshReport>, key: string): Promise<T | undefined> => {
     const { error } = await report;
     if (error !== undefined) throw error;
@@ -135,13 +137,3 @@ function snapshotLoader<T>({ calls, now, refresher, store }: SnapshotLoaderParts
     return keys.map((key) => findIn(report, key));
   };
 }
-
-const ON_DEMAND = {
-  reason: 'fetch',
-  whole: true,
-  full: false,
-  keys: [],
-  dryRun: false,
-  awaited: true,
-  insist: false,
-} as const;

@@ -10,7 +10,7 @@
  */
 import { fullJitter } from './backoff.ts';
 import type { Clock } from './clock.ts';
-import type { RoundRequest } from './round.ts';
+import { EVERYTHING, type RoundRequest } from './round.ts';
 import type { RefreshReport } from './status.ts';
 
 interface RefresherOptions {
@@ -37,7 +37,6 @@ interface Waiting {
   readonly report: Promise<RefreshReport>;
 }
 
-const BY_ITSELF = { full: false, dryRun: false, awaited: false, insist: false };
 /** A round has no length known before; so the timer that keeps the process alive meanwhile is set again and again. */
 const HOLD_MS = 1_000;
 /** A refresh comes at 80 to 100 % of its interval, so that instances do not stay in step. */
@@ -87,7 +86,7 @@ export class Refresher {
   nudge(reason: string, keys?: readonly string[]): void {
     if (!this.#active) return;
     const whole = keys === undefined;
-    void this.refresh({ ...BY_ITSELF, reason, whole, keys: keys ?? [] });
+    void this.refresh({ ...EVERYTHING, reason, whole, keys: keys ?? [], awaited: false });
   }
 
   /** The source is back: what may have changed meanwhile is read, unless that is just what happens. */

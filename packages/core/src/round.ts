@@ -1,6 +1,6 @@
 /** What the rounds of each kind have in common: what is asked of them, and what they work with. */
 import type { BasePhase } from './base-age.ts';
-import type { Changes } from './changes.ts';
+import { type Changes, isChange } from './changes.ts';
 import type { Events } from './events.ts';
 import type { Fence } from './fence.ts';
 import type { Held } from './held.ts';
@@ -8,7 +8,7 @@ import type { KeyReader } from './key-reader.ts';
 import type { Correction, Publication } from './publication.ts';
 import type { RowCheck } from './schema.ts';
 import type { FetchContext, Source } from './source.ts';
-import type { SourceCalls } from './source-calls.ts';
+import type { Sent, SourceCalls } from './source-calls.ts';
 import type { Reading } from './staging.ts';
 
 /** The part of the store that a round needs. */
@@ -20,7 +20,6 @@ export interface RoundStore<T> {
   readonly views: { readonly revision: number };
   generation: number;
   knownKeys(): string[];
-  staleValue(key: string): T | undefined;
   prepare(value: T, held: T | undefined): T;
   publish(publication: Publication<T>): void;
   correct(correction: Correction<T>): void;
@@ -68,13 +67,40 @@ export function readingOf<T>({ calls, store, rows }: RoundParts<T>, { signal }: 
   };
 }
 
-/** Tells what a bulk answer has changed, when it has. */
-export function announce<T>(
-  { store, events }: RoundParts<T>,
-  { added, updated, removed }: Changes,
-  quarantined: readonly (readonly [string, string])[],
+/** What every call for a round starts from: all of it, awaited by somebody who does not insist. */
+export const EVERYTHING: Omit<RoundRequest, 'reason'> = {
+  whole: true,
+  full: false,
+  keys: [],
+  dryRun: false,
+  awaited: true,
+  insist: false,
+};
+
+/** The keys of a bulk answer of which nothing later is known. */
+export function without(keys: readonly string[], later: ReadonlySet<string>): readonly string[] {
+  return later.size === 0 ? keys : keys.filter((key) => !later.has(key));
+}
+
+/** A bulk answer goes live in one step; when it stands, listeners hear of it. */
+export function goLive<T>(
+  parts: RoundParts<T>,
+  changes: Changes,
+  { quarantined, sent }: { readonly quarantined: ReadonlyMap<string, string>; readonly sent: Sent },
+  store: () => void,
 ): void {
-  for (const [key, message] of quarantined) events.emit('quarantine', { key, message });
-  if (added.length + updated.length + removed.length === 0) return;
+  const known = parts.store.quarantine;
+  const news = [...quarantined].filter(([key, problem]) => known.get(key) !== problem);
+  if (isChange(changes)) parts.store.generation += 1;
+  store();
+  parts.fence.storedAll(sent.ticket);
+  for (const [key, message] of news) parts.events.emit('quarantine', { key, message });
+  announce(parts, changes);
+}
+
+/** Tells what has changed, if something has. */
+export function announce<T>({ store, events }: RoundParts<T>, changes: Changes): void {
+  if (!isChange(changes)) return;
+  const { added, updated, removed } = changes;
   events.emit('change', { generation: store.generation, added, updated, removed });
 }

@@ -73,11 +73,7 @@ export class Rounds<T> {
   async #read(request: RoundRequest, course: Course): Promise<Changes> {
     const { source, store } = this.#parts;
     const { whole, keys } = request;
-    if (!this.isWhole(request)) {
-      course.kind = 'delta';
-      return readKeys(this.#parts, [...new Set(keys)], request);
-    }
-    if (source.fetchAll === undefined) {
+    if (source.fetchAll === undefined || !this.isWhole(request)) {
       course.kind = 'delta';
       return readKeys(this.#parts, [...new Set(whole ? [...store.knownKeys(), ...keys] : keys)], request);
     }

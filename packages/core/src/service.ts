@@ -12,6 +12,7 @@ import {
   type TTLCacheOptions,
 } from './options.ts';
 import { assemble, type Parts } from './parts.ts';
+import { EVERYTHING } from './round.ts';
 import type { CacheStats, CacheStatus, Inspection, RefreshReport } from './status.ts';
 import type { Store } from './store.ts';
 
@@ -28,15 +29,6 @@ export interface RefreshOptions {
 }
 
 const QUARANTINE_SHOWN = 100;
-const FIRST_LOAD = {
-  reason: 'start',
-  whole: true,
-  full: false,
-  keys: [],
-  dryRun: false,
-  awaited: true,
-  insist: false,
-} as const;
 
 /**
  * A live copy of what a source holds: loaded at start, checked against the source all the time, served through
@@ -220,8 +212,8 @@ export class TTLCacheService<T> {
     checkNames('refresh', options, ['full', 'keys', 'dryRun']);
     const { full = false, keys, dryRun = false } = options;
     const whole = full || keys === undefined;
-    const request = { reason: 'manual', whole, full, keys: keys === undefined ? [] : assertKeys(keys), dryRun };
-    return this.#parts.refresher.refresh({ ...request, awaited: true, insist: true });
+    const request = { whole, full, keys: keys === undefined ? [] : assertKeys(keys), dryRun, insist: true };
+    return this.#parts.refresher.refresh({ ...EVERYTHING, ...request, reason: 'manual' });
   }
 
   /** Makes true what is held: the rows go now. Returns false if nothing is held. */
@@ -321,7 +313,7 @@ export class TTLCacheService<T> {
     refresher.start(loads ? 'now' : 'later');
     watcher.start();
     health.update();
-    const report = loads ? await refresher.refresh(FIRST_LOAD) : await undefined;
+    const report = loads ? await refresher.refresh({ ...EVERYTHING, reason: 'start' }) : await undefined;
     // Stopped meanwhile, and perhaps started again: that is another start's business.
     if (session !== this.#session) return;
     if (report?.error !== undefined && this.#options.onStartFailure === 'throw') {

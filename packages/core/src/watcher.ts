@@ -14,6 +14,7 @@ import type { Clock } from './clock.ts';
 import { CacheError } from './errors.ts';
 import { waitWithin } from './patience.ts';
 import type { Source } from './source.ts';
+import type { SourceCalls } from './source-calls.ts';
 
 type Unwatch = () => Promise<void>;
 
@@ -31,6 +32,7 @@ interface WatcherOptions {
   readonly source: Source<unknown>;
   readonly clock: Clock;
   readonly breaker: Breaker;
+  readonly calls: SourceCalls;
   /** Milliseconds in which a watch has to stand, and to end. */
   readonly timeout: number;
   readonly nudge: (reason: string) => void;
@@ -66,7 +68,8 @@ export class Watcher {
     this.#cancelRetry?.();
     this.#cancelRetry = undefined;
     const attempt = this.#attempt;
-    if (attempt !== undefined) await this.#end(attempt, this.#error('stopped', 'the watch was stopped'), true);
+    if (attempt !== undefined)
+      await this.#end(attempt, this.#options.calls.error('stopped', 'the watch was stopped'), true);
   }
 
   /** The source is back: no need to wait any longer. */
@@ -77,7 +80,7 @@ export class Watcher {
   }
 
   #connect(): void {
-    const { source, clock, breaker, timeout, nudge } = this.#options;
+    const { source, clock, breaker, calls, timeout, nudge } = this.#options;
     this.#cancelRetry = undefined;
     if (!this.#active) return;
     if (breaker.state !== 'closed') {
@@ -93,7 +96,7 @@ export class Watcher {
     };
     this.#attempt = attempt;
     attempt.cancelDeadline = clock.setTimer(
-      () => this.#lost(attempt, this.#error('source-timeout', `the watch did not stand within ${timeout} ms`)),
+      () => this.#lost(attempt, calls.error('source-timeout', `the watch did not stand within ${timeout} ms`)),
       timeout,
     );
     const lost = (cause: unknown): void => {
@@ -145,14 +148,14 @@ export class Watcher {
   }
 
   async #unwatch({ unwatch }: Attempt, awaited: boolean): Promise<void> {
-    const { clock, timeout, onError } = this.#options;
+    const { clock, calls, timeout, onError } = this.#options;
     if (unwatch === undefined) return;
     try {
       await waitWithin((async () => unwatch())(), clock, {
         timeout,
         keepAlive: awaited,
-        onTimeout: () => this.#error('source-timeout', `the watch did not end within ${timeout} ms`),
-        onAbort: () => this.#error('aborted', 'the caller gave up'),
+        onTimeout: () => calls.error('source-timeout', `the watch did not end within ${timeout} ms`),
+        onAbort: () => calls.error('aborted', 'the caller gave up'),
       });
     } catch (cause) {
       onError(this.#failed(cause));
@@ -162,10 +165,6 @@ export class Watcher {
   #failed(cause: unknown): CacheError {
     if (CacheError.isInstance(cause) && cause.cache === this.#options.name) return cause;
     const said = cause instanceof Error ? cause.message : 'no message';
-    return this.#error('source-failed', `the watch failed: ${said}`, cause);
-  }
-
-  #error(code: CacheError['code'], message: string, cause?: unknown): CacheError {
-    return new CacheError({ code, cache: this.#options.name, message, cause });
+    return this.#options.calls.error('source-failed', `the watch failed: ${said}`, { cause });
   }
 }

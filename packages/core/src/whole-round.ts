@@ -1,6 +1,6 @@
 /** A round that reads a whole snapshot. */
-import { type Changes, isChange } from './changes.ts';
-import { announce, type RoundParts, type RoundRequest, readingOf } from './round.ts';
+import type { Changes } from './changes.ts';
+import { goLive, type RoundParts, type RoundRequest, readingOf, without } from './round.ts';
 import { readSnapshot, type StagedSnapshot } from './snapshot-reader.ts';
 import type { Cursor, FetchContext } from './source.ts';
 import type { Sent } from './source-calls.ts';
@@ -40,9 +40,7 @@ function publish<T>(parts: RoundParts<T>, staged: StagedSnapshot<T>, sent: Sent,
   const { fence, store, held, events, now } = parts;
   const { entries, quarantined } = staged;
   const later = new Set(fence.keysMarkedAfter(sent.ticket));
-  const notLater = (keys: readonly string[]): readonly string[] =>
-    later.size === 0 ? keys : keys.filter((key) => !later.has(key));
-  const missing = notLater(staged.missing).filter((key) => store.live.has(key));
+  const missing = without(staged.missing, later).filter((key) => store.live.has(key));
   const { size } = store.live;
   // What was fetched singly before the first load is nothing that a snapshot could have lost.
   const verdict =
@@ -50,20 +48,18 @@ function publish<T>(parts: RoundParts<T>, staged: StagedSnapshot<T>, sent: Sent,
       ? { removed: missing, held: new Map<string, number>(), of: size }
       : held.judge(missing, size, entries.size + quarantined.size === 0);
   const changes: Changes = {
-    added: notLater(staged.added),
-    updated: notLater(staged.updated),
+    added: without(staged.added, later),
+    updated: without(staged.updated, later),
     removed: verdict.removed,
     held: verdict.held.size,
     unchanged: staged.unchanged,
     quarantined: quarantined.size,
   };
   if (dryRun) return changes;
-  const news = [...quarantined].filter(([key, problem]) => store.quarantine.get(key) !== problem);
-  if (isChange(changes)) store.generation += 1;
-  held.hold(verdict, now());
-  store.publish({ entries, confirmedAt: sent.at - staged.ageMs, quarantined, later });
-  fence.storedAll(sent.ticket);
-  announce(parts, changes, news);
+  goLive(parts, changes, { quarantined, sent }, () => {
+    held.hold(verdict, now());
+    store.publish({ entries, confirmedAt: sent.at - staged.ageMs, quarantined, later });
+  });
   const status = held.status(now());
   if (status !== undefined) {
     const { keys: removed, answers, needed, sampleKeys } = status;

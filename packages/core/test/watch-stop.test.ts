@@ -1,27 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type CacheError, type Source, TTLCacheService } from '../src/index.ts';
-import { type Behaviour, type SourceMethod, settle } from '../testing/index.ts';
+import { type Source, TTLCacheService } from '../src/index.ts';
+import { settle } from '../testing/index.ts';
 import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
-import { type SetUp, SteadyClock, setUp } from './support/set-up.ts';
+import { SteadyClock, setUp } from './support/set-up.ts';
+import { behaveWatch, errorsOf, ROWS, WATCHED } from './support/watched.ts';
 
 expectNoUnhandledRejections();
-
-const WATCHED: readonly SourceMethod[] = ['fetchAll', 'fetchOne', 'watch'];
-const ROWS = [
-  ['a', 'a'],
-  ['b', 'b'],
-] as const;
-
-/** From now on the watch does this, and all else answers. */
-function behaveWatch({ source }: SetUp<string>, behaviour: Behaviour): void {
-  source.behave((_, method) => (method === 'watch' ? behaviour : 'answer'));
-}
-
-function errorsOf({ cache }: SetUp<string>): CacheError[] {
-  const errors: CacheError[] = [];
-  cache.on('error', (error) => errors.push(error));
-  return errors;
-}
 
 describe('a watch that does not stand in time', () => {
   test('is aborted and tried again; if it stands after all, it is ended', async () => {

@@ -1,29 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { type CacheError, type Source, TTLCacheService } from '../src/index.ts';
-import { type Behaviour, type SourceMethod, settle } from '../testing/index.ts';
+import { type Source, TTLCacheService } from '../src/index.ts';
+import { type SourceMethod, settle } from '../testing/index.ts';
 import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
-import { ON_DEMAND, type SetUp, SHAPES, SteadyClock, setUp, WITH_SNAPSHOT } from './support/set-up.ts';
+import { ON_DEMAND, SHAPES, SteadyClock, setUp, WITH_SNAPSHOT } from './support/set-up.ts';
+import { behaveWatch, errorsOf, ROWS, WATCHED } from './support/watched.ts';
 
 expectNoUnhandledRejections();
 
 const watched = (methods: readonly SourceMethod[]): readonly SourceMethod[] => [...methods, 'watch'];
-const WATCHED: readonly SourceMethod[] = ['fetchAll', 'fetchOne', 'watch'];
-const ROWS = [
-  ['a', 'a'],
-  ['b', 'b'],
-] as const;
-
-/** From now on the watch does this, and all else answers. */
-function behaveWatch({ source }: SetUp<string>, behaviour: Behaviour): void {
-  source.behave((_, method) => (method === 'watch' ? behaviour : 'answer'));
-}
-
-function errorsOf({ cache }: SetUp<string>): CacheError[] {
-  const errors: CacheError[] = [];
-  cache.on('error', (error) => errors.push(error));
-  return errors;
-}
-
 describe.each(SHAPES)('with $shape, a watch', ({ methods }) => {
   test('is set up at the start, before the first load has ended, and ended by stop', async () => {
     const set = setUp<string>({ methods: watched(methods), rows: ROWS });

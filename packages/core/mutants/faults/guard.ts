@@ -108,9 +108,8 @@ export const GUARD: readonly Fault[] = [
     name: 'nothing of a snapshot goes live while some of its removals are held',
     promise: 6,
     file: 'whole-round.ts',
-    find: 'if (isChange(changes)) store.generation += 1;\n  held.hold(verdict, now());',
-    replace:
-      'held.hold(verdict, now());\n  if (held.size > 0) return changes;\n  if (isChange(changes)) store.generation += 1;',
+    find: 'held.hold(verdict, now());',
+    replace: 'held.hold(verdict, now());\n    if (held.size > 0) return;',
     caughtBy: { file: 'guard.test.ts', title: 'whose removals are held is live with all else that it says' },
   },
   {

@@ -211,8 +211,8 @@ export const ORDER: readonly Fault[] = [
   {
     name: 'a late single answer overwrites a delta',
     promise: 14,
-    file: 'delta-round.ts',
-    find: 'fence.storedAll(sent.ticket);',
+    file: 'round.ts',
+    find: 'parts.fence.storedAll(sent.ticket);',
     replace: '',
     caughtBy: ANY_ORDER,
   },
@@ -228,7 +228,7 @@ export const ORDER: readonly Fault[] = [
     name: 'a key that appeared while a snapshot was read is counted as removed',
     promise: 14,
     file: 'whole-round.ts',
-    find: 'notLater(staged.missing)',
+    find: 'without(staged.missing, later)',
     replace: 'staged.missing',
     caughtBy: {
       file: 'never-backwards.test.ts',

@@ -51,8 +51,8 @@ export const WAITING: readonly Fault[] = [
     name: 'a nudge asks though the breaker waits',
     promise: 5,
     file: 'refresher.ts',
-    find: 'awaited: false, insist: false };',
-    replace: 'awaited: false, insist: true };',
+    find: 'keys: keys ?? [], awaited: false }',
+    replace: 'keys: keys ?? [], awaited: false, insist: true }',
     caughtBy: { file: 'survivors-refreshes.test.ts', title: 'a nudge is no probe before its time' },
   },
   {
