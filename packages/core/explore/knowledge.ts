@@ -15,6 +15,8 @@ export interface KeyKnowledge {
   single: number;
   /** The latest of them that a read has made and that was in time. */
   mark: number;
+  /** The latest single call that brought a row which its schema refuses: the value from before it stays. */
+  refused: number;
   /** What the latest one said that a read has made, if it was in time and good, and so is stored. */
   stored: { readonly ticket: number; readonly row: Row | undefined; readonly at: number } | undefined;
   /** What the bulk answers that are in force say; `undefined`: nothing. */
@@ -74,13 +76,15 @@ export class Knowledge {
       known.single = Math.max(known.single, call.ticket);
       if (call.ticket > (known.expected?.call.ticket ?? 0)) known.expected = undefined;
       const row = call.rows.get(key);
-      const later = Math.max(known.floor, known.mark, this.inForce?.ticket ?? 0, this.#bulk);
+      const isKept = row !== undefined && isRefused(row);
+      // Also where a round made it: a good row that was requested before this one comes too late.
+      if (isKept) known.refused = Math.max(known.refused, call.ticket);
+      const later = Math.max(known.floor, known.mark, known.refused - 1, this.inForce?.ticket ?? 0, this.#bulk);
       // An answer slower than the ttl goes to its caller, not into the store.
       const slow = row !== undefined && call.landedAt - confirmedAt(call) > ttl;
       if (!isForRead(call) || call.ticket <= later || slow) continue;
       known.mark = call.ticket;
       if (row !== undefined) known.lacking = 0;
-      const isKept = row !== undefined && isRefused(row);
       known.stored = isKept ? undefined : { ticket: call.ticket, row, at: row ? confirmedAt(call) : call.at };
     }
   }
@@ -110,6 +114,7 @@ function nothing(): KeyKnowledge {
     told: 0,
     single: 0,
     mark: 0,
+    refused: 0,
     stored: undefined,
     expected: undefined,
     accepted: 0,
