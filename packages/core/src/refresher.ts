@@ -24,7 +24,8 @@ interface RefresherOptions {
 }
 
 interface Running {
-  readonly whole: boolean;
+  /** It reads everything, and whoever asks meanwhile may join it. */
+  whole: boolean;
   /** Somebody waits for it, or for the one after it. */
   awaited: boolean;
   readonly report: Promise<RefreshReport>;
@@ -79,6 +80,8 @@ export class Refresher {
 
   stop(): void {
     this.#active = false;
+    // It ends as stopped, perhaps only after the next start: nobody joins it any more.
+    if (this.#running !== undefined) this.#running.whole = false;
     this.#cancelTimer();
   }
 

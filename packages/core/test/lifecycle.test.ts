@@ -202,6 +202,18 @@ describe.each(SHAPES)('with $shape', ({ methods }) => {
     await expectStopped(set, listeners);
   });
 
+  test('a fetch after a stop and a start waits for nothing of the life before, however soon it comes', async () => {
+    for (let turns = 0; turns < 12; turns += 1) {
+      const { cache } = setUp<string>({ methods, rows: ROWS });
+      void cache.start();
+      void cache.stop();
+      void cache.start();
+      for (let turn = 0; turn < turns; turn += 1) await undefined;
+      expect(await cache.fetch('a')).toBe('a');
+      await cache.stop();
+    }
+  });
+
   test('an outage of the life before is no degraded state after a start that works', async () => {
     const set = setUp<string>({ methods, rows: ROWS });
     await load(set);

@@ -19,9 +19,20 @@ export const LIFE: readonly Fault[] = [
     name: 'the timer of the next refresh outlives the cache',
     promise: 13,
     file: 'refresher.ts',
-    find: 'this.#active = false;\n    this.#cancelTimer();',
-    replace: 'this.#active = false;',
+    find: '.whole = false;\n    this.#cancelTimer();',
+    replace: '.whole = false;',
     caughtBy: STOP_IS_SAFE,
+  },
+  {
+    name: 'a fetch of the next life joins a round of the last one',
+    promise: 13,
+    file: 'refresher.ts',
+    find: 'this.#running.whole = false;',
+    replace: 'void 0;',
+    caughtBy: {
+      file: 'lifecycle.test.ts',
+      title: 'a fetch after a stop and a start waits for nothing of the life before, however soon it comes',
+    },
   },
   {
     name: 'a refresh that fails while the cache is stopped plans the next one',
