@@ -1,5 +1,6 @@
 import type { AnyCache } from 'evercache';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { embeddedDataDir } from '../../../test/support/embedded-directory.ts';
 import { createApiKey } from '../src/api-keys.ts';
 import { type Caches, createCaches } from '../src/caches.ts';
 import { openDatabase } from '../src/database.ts';
@@ -68,7 +69,7 @@ describe('a database that is down at the start', () => {
 });
 
 test('a server that was told so writes no demo and makes no key', async () => {
-  const database = await openDatabase({ dataDir: 'memory://' });
+  const database = await openDatabase({ dataDir: embeddedDataDir() });
   const caches = createCaches(database);
   const lifespan = new Lifespan({ database, caches, inFlight: new InFlight(), log: silentLog, seedDemo: false });
   expect(await lifespan.start()).toEqual({ demoApiKey: undefined });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { embeddedDataDir } from '../../../test/support/embedded-directory.ts';
 import { usePostgres, usePrivatePostgres } from '../../../test/support/use-postgres.ts';
 import { checkTool } from '../src/agents/check-tool.ts';
 import { type Database, openDatabase } from '../src/database.ts';
@@ -18,7 +19,7 @@ describe('migrations', () => {
   const postgres = usePostgres();
   let embedded: Database;
   beforeAll(async () => {
-    embedded = await openDatabase({ dataDir: 'memory://' });
+    embedded = await openDatabase({ dataDir: embeddedDataDir() });
   });
   afterAll(() => embedded.close());
 

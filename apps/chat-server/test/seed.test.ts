@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { embeddedDataDir } from '../../../test/support/embedded-directory.ts';
 import { openDatabase } from '../src/database.ts';
 import { generate } from '../src/generate.ts';
 import { migrate } from '../src/migrate.ts';
@@ -57,7 +58,7 @@ describe.each(bothDatabases)('the demo on %s', (_, use) => {
 
 describe('seed', () => {
   it('gives the key of the demo user to one of two instances that start at once', async () => {
-    const database = await openDatabase({ dataDir: 'memory://' });
+    const database = await openDatabase({ dataDir: embeddedDataDir() });
     await migrate(database);
     const reports = await Promise.all([seed(database), seed(database)]);
     expect(reports.filter(({ demoApiKey }) => demoApiKey !== undefined)).toHaveLength(1);
@@ -65,7 +66,7 @@ describe('seed', () => {
   });
 
   it('writes nothing if one of its tools would not pass the check', async () => {
-    const database = await openDatabase({ dataDir: 'memory://' });
+    const database = await openDatabase({ dataDir: embeddedDataDir() });
     await migrate(database);
     await database.query('revoke select (due_on) on demo_tasks from chat_tools');
     await expect(seed(database)).rejects.toThrow(/permission denied/);
@@ -97,7 +98,7 @@ describe.each(bothDatabases)('generate on %s', (_, use) => {
          left join agent_tools on agent_id = agent_configurations.id left join tools on tools.id = tool_id
          where agent_name ~ '_5_\\d+$' order by agent_name, position`,
       );
-    const other = await openDatabase({ dataDir: 'memory://' });
+    const other = await openDatabase({ dataDir: embeddedDataDir() });
     await migrate(other);
     for (const database of [test.database, other])
       await generate(database, { agents: 20, tools: 9, linksPerAgent: 3, seed: 5 });

@@ -3,6 +3,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { Pool } from 'pg';
 import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { embeddedDirectory } from '../../../test/support/embedded-directory.ts';
 import { usePostgres } from '../../../test/support/use-postgres.ts';
 import { type PostgresClient, postgresSource } from '../src/index.ts';
 import { resolvesWithin } from '../src/waiting.ts';
@@ -43,7 +44,7 @@ function openWatched(kind: ClientKind, url: string, onOpen: () => void): Watched
     const client = Object.assign(sql, { begin: watched }) as unknown as PostgresClient;
     return { client, query: async () => await sql`select 1`, close: () => sql.end({ timeout: 0 }) };
   }
-  const pglite = new PGlite();
+  const pglite = new PGlite(embeddedDirectory());
   const transaction = pglite.transaction.bind(pglite);
   const watched = (work: Parameters<typeof watch>[0]) => transaction(watch(work));
   const client = Object.assign(pglite, { transaction: watched }) as unknown as PostgresClient;

@@ -1,6 +1,7 @@
 /** What is logged when a table that is followed is written to. */
 import { PGlite } from '@electric-sql/pglite';
 import { expect, test } from 'vitest';
+import { embeddedDirectory } from '../../../test/support/embedded-directory.ts';
 import { installScript } from '../src/change-log/scripts.ts';
 import { parseTables } from '../src/change-log/table-list.ts';
 import { useChangeLog } from './use-change-log.ts';
@@ -201,7 +202,7 @@ test('a key column with another name costs resyncs, never the write, until the t
 });
 
 test('is the same on PGlite', async () => {
-  await using pglite = new PGlite();
+  await using pglite = new PGlite(embeddedDirectory());
   await pglite.exec('create table tools (id int primary key, name text)');
   await pglite.exec(installScript(parseTables('tools')!));
   await pglite.exec(`insert into tools values (1, 'one'); update tools set id = 2; truncate tools`);

@@ -3,6 +3,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { Client, Pool } from 'pg';
 import postgres from 'postgres';
 import { afterEach, describe, expect, test } from 'vitest';
+import { embeddedDirectory } from '../../../test/support/embedded-directory.ts';
 import { usePostgres, usePrivatePostgres } from '../../../test/support/use-postgres.ts';
 import { type PostgresClient, postgresSource } from '../src/index.ts';
 import { context, openClient, readAll } from './use-client.ts';
@@ -243,7 +244,7 @@ describe('past its deadline a call over postgres.js', () => {
 
 describe('past its deadline a call over PGlite', () => {
   test('ends at once while it waits for the one session, and leaves it usable', async () => {
-    const pglite = new PGlite();
+    const pglite = new PGlite(embeddedDirectory());
     closers.push(() => pglite.close());
     const release = await holdSession((work) => pglite.transaction(work));
     await expectTimeout(pglite, 'select 1 as id');

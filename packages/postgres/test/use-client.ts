@@ -4,6 +4,7 @@ import type { FetchContext } from 'evercache';
 import { Pool } from 'pg';
 import postgres from 'postgres';
 import { afterAll, beforeAll } from 'vitest';
+import { embeddedDirectory } from '../../../test/support/embedded-directory.ts';
 import { hasPostgres, usePostgres } from '../../../test/support/use-postgres.ts';
 import type { PostgresClient } from '../src/index.ts';
 
@@ -47,7 +48,7 @@ export function openClient(kind: ClientKind, url: string, settings: Record<strin
     const sql = postgres(url, { connection: settings, onnotice: () => {} });
     return { client: sql, run: async (text) => void (await sql.unsafe(text)), close: () => sql.end({ timeout: 1 }) };
   }
-  const pglite = new PGlite();
+  const pglite = new PGlite(embeddedDirectory());
   return { client: pglite, run: async (sql) => void (await pglite.exec(sql)), close: () => pglite.close() };
 }
 

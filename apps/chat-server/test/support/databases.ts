@@ -1,5 +1,6 @@
 /** Databases for tests: one of each kind, migrated and seeded where the test asks for it. */
 import { afterAll, beforeAll } from 'vitest';
+import { embeddedDataDir } from '../../../../test/support/embedded-directory.ts';
 import { usePostgres } from '../../../../test/support/use-postgres.ts';
 import { type Database, openDatabase } from '../../src/database.ts';
 import { migrate } from '../../src/migrate.ts';
@@ -12,7 +13,7 @@ export interface TestDatabase {
 
 /** An embedded database in memory, with the demo in it. Quick; it cannot show what several connections do. */
 export function usePGlite(): TestDatabase {
-  return open(() => ({ dataDir: 'memory://' }));
+  return open(() => ({ dataDir: embeddedDataDir() }));
 }
 
 /** A database in a real PostgreSQL, with the demo in it. */
@@ -24,8 +25,9 @@ export function useSeededPostgres(): TestDatabase {
 function open(options: () => Parameters<typeof openDatabase>[0]): TestDatabase {
   let database: Database | undefined;
   beforeAll(async () => {
-    if (!canOpen(options)) return;
-    database = await openDatabase(options());
+    const known = knownOptions(options);
+    if (known === undefined) return;
+    database = await openDatabase(known);
     await migrate(database);
     await seed(database);
   });
@@ -40,13 +42,12 @@ function open(options: () => Parameters<typeof openDatabase>[0]): TestDatabase {
   };
 }
 
-/** Without a PostgreSQL server its tests are skipped, and there is nothing to prepare. */
-function canOpen(options: () => unknown): boolean {
+/** `undefined`: without a PostgreSQL server its tests are skipped, and there is nothing to prepare. */
+function knownOptions<O>(options: () => O): O | undefined {
   try {
-    options();
-    return true;
+    return options();
   } catch {
-    return false;
+    return undefined;
   }
 }
 

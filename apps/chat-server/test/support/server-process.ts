@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { embeddedDataDir } from '../../../../test/support/embedded-directory.ts';
 
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
 
@@ -17,7 +18,7 @@ export class ServerProcess {
   /** Starts with an embedded database in memory on a free port, unless `environment` says otherwise. */
   constructor(environment: Record<string, string> = {}) {
     this.child = spawn(process.execPath, ['--conditions=@evercache/source', SERVER], {
-      env: { PATH: String(process.env.PATH), PORT: '0', DATA_DIR: 'memory://', ...environment },
+      env: { PATH: String(process.env.PATH), PORT: '0', DATA_DIR: embeddedDataDir(), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {

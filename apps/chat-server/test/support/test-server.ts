@@ -2,6 +2,7 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll } from 'vitest';
+import { embeddedDataDir } from '../../../../test/support/embedded-directory.ts';
 import { createAgentLoader } from '../../src/agents/load-agent-executor.ts';
 import { OfflineModel } from '../../src/agents/offline-model.ts';
 import { createApiKey } from '../../src/api-keys.ts';
@@ -87,7 +88,7 @@ export async function stopTestServer({ app, lifespan }: TestServer): Promise<voi
 export async function createTestServer({ heartbeatMs, database: real }: TestServerOptions = {}): Promise<TestServer> {
   const logLines: string[] = [];
   const log = createServerLog('debug', { write: (line) => void logLines.push(line) });
-  const flaky = new FlakyDatabase(real ?? (await openDatabase({ dataDir: 'memory://' })));
+  const flaky = new FlakyDatabase(real ?? (await openDatabase({ dataDir: embeddedDataDir() })));
   const database = classified(flaky);
   const caches = createCaches(database);
   const inFlight = new InFlight();
