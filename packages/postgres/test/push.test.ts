@@ -1,5 +1,8 @@
 /** Changes that are told as they happen: everything that goes well. */
-import { describe, expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type PGliteClient, postgresSource } from '../src/index.ts';
 import { CHANGE_LOG, PRICES } from './mirror.ts';
 import { useChangeLog } from './use-change-log.ts';
@@ -121,6 +124,34 @@ test('the leader that stops hands over to another', async () => {
   await setAmount(8, 8001);
   await untilAllHave([other], 8, 8001);
   expect(pushOf(other).state).toBe('leading');
+});
+
+test('a process whose caches were not stopped ends all the same', async () => {
+  const script = `
+    import { TTLCacheService } from 'evercache';
+    import { postgresSource } from '@evercache/postgres';
+    import pg from 'pg';
+    const client = new pg.Pool({ connectionString: process.env.URL, allowExitOnIdle: true });
+    const source = postgresSource({ client, select: 'select * from prices', key: 'id', follow: { prices: 'key' }, push: 'leader' });
+    const cache = new TTLCacheService({ name: 'prices', source });
+    await cache.start();
+    const busy = setInterval(() => {
+      if (cache.status().source.push.state !== 'leading') return;
+      clearInterval(busy);
+      console.log('leading');
+    }, 10);`;
+  const child = spawn(process.execPath, ['--conditions=@evercache/source', '--input-type=module', '--eval', script], {
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    env: { ...process.env, URL: database.url },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let said = '';
+  child.stdout.on('data', (data) => {
+    said += String(data);
+  });
+  const [code] = await once(child, 'close');
+  expect([said, code]).toEqual(['leading\n', 0]);
 });
 
 test('push needs follow, and a client whose settings are known', () => {
