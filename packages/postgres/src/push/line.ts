@@ -56,6 +56,10 @@ const SILENT =
   'LISTEN succeeds here and nothing is heard, as by way of a pooler in transaction mode: give push.connectionString of the database itself';
 const STANDBY = 'the server is a standby, where nobody can ring: give push.connectionString of the primary';
 
+function closed(): PostgresError {
+  return new PostgresError({ message: 'the connection was closed', reachable: true });
+}
+
 export class Line {
   /** Rejects with the reason why it does not. */
   readonly stands: Promise<void>;
@@ -92,7 +96,7 @@ export class Line {
   async close(): Promise<void> {
     this.#state = 'over';
     clearTimeout(this.#timer);
-    this.#proof?.heard.reject(new PostgresError({ message: 'the connection was closed', reachable: true }));
+    this.#proof?.heard.reject(closed());
     await Promise.all([this.#listener.close(), this.#proof?.ringer.close()]);
   }
 
@@ -108,6 +112,8 @@ export class Line {
       await this.#listener.run(text, values);
       await this.#listener.run(LISTEN);
       await this.#prove();
+      // Just when all was well.
+      if (this.#state !== 'making') throw closed();
     } catch (error) {
       await this.close();
       throw error;

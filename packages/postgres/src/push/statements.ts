@@ -8,7 +8,7 @@
  */
 
 /** One for all: each database has its own. */
-export const CHANNEL = 'evercache';
+const CHANNEL = 'evercache';
 
 const LOCK = `hashtextextended('evercache.push', 0)`;
 

@@ -5,6 +5,7 @@
 import { dirname } from 'node:path';
 import type { PgQuery, PgResult, PostgresClient } from '../clients.ts';
 import { PostgresError } from '../errors.ts';
+import { loadPgClient } from '../pg-package.ts';
 
 /** A `Client` of `pg`: what is used of it. */
 export interface WireClient {
@@ -80,10 +81,7 @@ function fromPostgresJs(options: PostgresJsOptions): Record<string, unknown> {
 }
 
 async function loadClient(): Promise<WireClientClass> {
-  try {
-    return (await import('pg')).default.Client as unknown as WireClientClass;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new PostgresError({ message: 'push needs the package pg: npm install pg', reachable: true });
-  }
+  const Client = await loadPgClient();
+  if (Client !== undefined) return Client as unknown as WireClientClass;
+  throw new PostgresError({ message: 'push needs the package pg: npm install pg', reachable: true });
 }
