@@ -9,7 +9,8 @@ export function noise(values: readonly number[]): number {
   return ((quantile(values, 0.75) - quantile(values, 0.25)) / median(values)) * 100;
 }
 
-function quantile(values: readonly number[], share: number): number {
+/** The value that this share of the values does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
   if (values.length === 0) throw new TypeError('quantile: expected at least one value, got none');
   const sorted = values.toSorted((a, b) => a - b);
   const position = (sorted.length - 1) * share;

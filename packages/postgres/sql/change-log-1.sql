@@ -128,6 +128,7 @@ declare
   settings text := '';
   key_sql text;
   columns_sql text;
+  columns_exist text;
   event text;
   seen_rows text;
 begin
@@ -147,6 +148,9 @@ begin
     into key_sql from unnest(key_names) with ordinality as k(name, place);
   select 'jsonb_build_object(' || string_agg(format('%L, r.%I::text', w.name, w.name), ', ') || ')'
     into columns_sql from unnest(wanted) as w(name);
+  -- Raises where one is missing, by a look into a cache.
+  select string_agg(format($$has_column_privilege(tg_relid, %L, 'select') is not null$$, c.name), ' and ')
+    into columns_exist from unnest(key_names || wanted) as c(name);
   -- A text must not depend on the session that writes. Settings cost time at each call: only where a type needs them.
   if exists (
     select from pg_attribute a join pg_type t on t.oid = a.atttypid
@@ -176,26 +180,46 @@ begin
       old_keys text[];
       new_columns jsonb[];
       old_columns jsonb[];
-      known boolean := tg_op <> 'TRUNCATE';
+      known boolean;
+      logged bigint;
     begin
-      -- A block of its own, which writes nothing and so takes no sub-transaction id: whatever stands in the way of the
-      -- keys (a column has another name since) costs a resync, never the write.
+      -- A block of its own, which writes nothing and so takes no sub-transaction id: where a column has another name
+      -- since, that costs a resync, never the write.
       begin
-        if tg_op = 'INSERT' then
-          select array(select %3$s from new_rows as r limit 5001), %4$s into new_keys, new_columns;
-        elsif tg_op = 'DELETE' then
-          select array(select %3$s from old_rows as r limit 5001), %5$s into old_keys, old_columns;
-        elsif tg_op = 'UPDATE' then
-          select array(select %3$s from new_rows as r limit 5001), %4$s,
-            array(select %3$s from old_rows as r limit 5001), %5$s
-            into new_keys, new_columns, old_keys, old_columns;
-        end if;
+        known := tg_op <> 'TRUNCATE' and %3$s;
       exception when others then
         known := false;
       end;
+      if known then
+        -- One row that keeps its key is the usual case. It is logged by one statement, and by as few expressions as can
+        -- be: each is prepared anew in every transaction.
+        if tg_op = 'UPDATE' then
+          insert into evercache.change_log (tbl, key, columns, op)
+            select table_name, %4$s, %5$s, 'U' from new_rows as r
+            where not exists (select from new_rows offset 1)
+              and (%4$s) collate "C" = (select %4$s from old_rows as r limit 1)
+              and (%5$s) is not distinct from (select %5$s from old_rows as r limit 1);
+        elsif tg_op = 'INSERT' then
+          insert into evercache.change_log (tbl, key, columns, op)
+            select table_name, %4$s, %5$s, 'U' from new_rows as r where not exists (select from new_rows offset 1);
+        else
+          insert into evercache.change_log (tbl, key, columns, op)
+            select table_name, %4$s, %5$s, 'D' from old_rows as r where not exists (select from old_rows offset 1);
+        end if;
+        get diagnostics logged = row_count;
+        if logged = 1 then return null; end if;
+        if tg_op <> 'DELETE' then
+          select array(select %4$s from new_rows as r limit 5001), array(select %5$s from new_rows as r limit 5001)
+            into new_keys, new_columns;
+        end if;
+        if tg_op <> 'INSERT' then
+          select array(select %4$s from old_rows as r limit 5001), array(select %5$s from old_rows as r limit 5001)
+            into old_keys, old_columns;
+        end if;
+      end if;
       if not known or cardinality(coalesce(new_keys, old_keys)) > 5000 then
         insert into evercache.change_log (tbl, op) values (table_name, 'R');
-      elsif tg_op <> 'UPDATE' or (new_keys = old_keys and new_columns is not distinct from old_columns) then
+      elsif tg_op <> 'UPDATE' or (new_keys = old_keys and new_columns = old_columns) then
         insert into evercache.change_log (tbl, key, columns, op)
           select table_name, c.key, c.columns, case tg_op when 'DELETE' then 'D' else 'U' end
           from unnest(coalesce(new_keys, old_keys), coalesce(new_columns, old_columns)) as c(key, columns);
@@ -209,9 +233,7 @@ begin
       return null;
     end
     $log$
-  $create$, log_function, settings, key_sql,
-    coalesce('array(select ' || columns_sql || ' from new_rows as r limit 5001)', 'null'),
-    coalesce('array(select ' || columns_sql || ' from old_rows as r limit 5001)', 'null'));
+  $create$, log_function, settings, columns_exist, key_sql, coalesce(columns_sql, 'null::jsonb'));
   execute format('revoke all on function evercache.%I() from public', log_function);
 
   for event, seen_rows in values

@@ -15,4 +15,5 @@ export type { QueryParameter } from './database.ts';
 export { PostgresError } from './errors.ts';
 export type { FollowOptions, TouchedKeys } from './following/follow-options.ts';
 export type { GroupedRowsOptions, JsonValue, PostgresRow, SingleRowOptions } from './options.ts';
+export type { PushMode, PushSettings } from './push/push-options.ts';
 export { type FollowingPostgresSource, type PostgresSnapshot, type PostgresSource, postgresSource } from './source.ts';

@@ -2,6 +2,7 @@
 import { type PostgresClient, toDatabase } from './clients.ts';
 import type { Database, QueryParameter } from './database.ts';
 import { type FollowedTable, type FollowOptions, resolveFollow } from './following/follow-options.ts';
+import { type ResolvedPush, resolvePush } from './push/push-options.ts';
 
 /** What a column holds after JSON: see the table of types in the README. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [name: string]: JsonValue };
@@ -61,9 +62,22 @@ export interface ResolvedOptions {
   readonly map: ((row: PostgresRow) => unknown) | undefined;
   /** `undefined`: every refresh reads the whole SELECT. */
   readonly follow: readonly FollowedTable[] | undefined;
+  /** `undefined`: it is off. */
+  readonly push: ResolvedPush | undefined;
 }
 
-const KNOWN_OPTIONS = ['client', 'select', 'params', 'key', 'rows', 'orderBy', 'presentWhen', 'map', 'follow'] as const;
+const KNOWN_OPTIONS = [
+  'client',
+  'select',
+  'params',
+  'key',
+  'rows',
+  'orderBy',
+  'presentWhen',
+  'map',
+  'follow',
+  'push',
+] as const;
 
 /** Checks the options and fills the gaps; what is wrong throws one TypeError: option, expected, got. */
 export function resolveOptions(
@@ -75,7 +89,7 @@ export function resolveOptions(
       throw new TypeError(`postgresSource: unknown option "${name}"; expected one of ${KNOWN_OPTIONS.join(', ')}`);
     }
   }
-  const { client, rows = 'single', map, params = [], follow } = options;
+  const { client, rows = 'single', map, params = [], follow, push = 'off' } = options;
   const { orderBy = [], presentWhen } = options as Partial<GroupedRowsOptions<unknown>>;
   const database = toDatabase(client);
   if (database === undefined) fail('client', 'a pg Pool, a postgres.js client or a PGlite instance', client);
@@ -94,6 +108,8 @@ export function resolveOptions(
   if (rows === 'single' && (orderBy.length > 0 || presentWhen !== undefined)) {
     fail(orderBy.length > 0 ? 'orderBy' : 'presentWhen', "nothing without rows: 'grouped'", orderBy[0] ?? presentWhen);
   }
+  const resolvedPush = resolvePush(push, client, fail);
+  if (resolvedPush !== undefined && follow === undefined) fail('push', 'nothing without follow', push);
   if (map !== undefined && typeof map !== 'function') fail('map', 'a function', map);
   return Object.freeze({
     client,
@@ -106,6 +122,7 @@ export function resolveOptions(
     presentWhen,
     map,
     follow: follow === undefined ? undefined : resolveFollow(follow, fail),
+    push: resolvedPush,
   });
 }
 

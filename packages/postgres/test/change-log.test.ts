@@ -63,6 +63,21 @@ test('a changed key is logged as gone and as written, a swapped one as written',
   ]);
 });
 
+test('a key that changes to an equal one of other characters is another key', async () => {
+  await run(`create collation any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    create table names (name text collate any_case primary key); insert into names values ('a'), ('b');
+    select evercache.follow('names')`);
+  expect(await logged(`update names set name = 'A' where name = 'a'`)).toEqual([
+    'D public.names a',
+    'U public.names A',
+  ]);
+  expect(await logged('update names set name = upper(name)')).toEqual([
+    'D public.names b',
+    'U public.names A',
+    'U public.names B',
+  ]);
+});
+
 test('a statement that changes nothing is not logged, and takes no transaction id', async () => {
   const client = await connect();
   await client.query('begin');

@@ -51,6 +51,13 @@ export const followingCache: TTLCacheService<PostgresRow> = new TTLCacheService(
   source: postgresSource({ ...one, follow: { prices: 'key' } }),
 });
 
+postgresSource({ ...one, follow: { tools: 'key' }, push: 'leader' });
+postgresSource({ ...one, client: sql, follow: { tools: 'key' }, push: { mode: 'leader', connectionString: '' } });
+
+// @ts-expect-error: there is no such mode
+postgresSource({ ...one, follow: { tools: 'key' }, push: 'trigger' });
+// @ts-expect-error: nobody is rung for what is not followed
+postgresSource({ ...one, push: 'leader' });
 // @ts-expect-error: not a way to the keys
 postgresSource({ ...one, follow: { tools: 'id' } });
 // @ts-expect-error: an order needs groups

@@ -71,3 +71,12 @@ export class Mirror<T> {
     return 'delta';
   }
 }
+
+/** Makes the table `items` hold these rows, and touches no other. */
+export function scriptFor(rows: ReadonlyMap<string, number>): string {
+  const wanted = `jsonb_to_recordset('${JSON.stringify([...rows].map(([id, n]) => ({ id, n }))).replaceAll("'", "''")}')
+    as wanted(id text, n int)`;
+  return `delete from items where id not in (select id from ${wanted});
+    insert into items select id, n from ${wanted}
+      on conflict (id) do update set n = excluded.n where items.n <> excluded.n`;
+}

@@ -1,4 +1,5 @@
-/** The connection of the command line: by `pg`, which only who uses the command line needs to have. */
+/** The connection of the command line. */
+import { loadPgClient } from '../pg-package.ts';
 import { UsageError } from './command.ts';
 
 export interface Connection {
@@ -9,7 +10,8 @@ export interface Connection {
 /** @throws UsageError without a URL or without `pg`. */
 export async function connect(url: string | undefined): Promise<Connection> {
   if (url === undefined || url === '') throw new UsageError('expected --url or the environment variable DATABASE_URL');
-  const Client = await loadClient();
+  const Client = await loadPgClient();
+  if (Client === undefined) throw new UsageError('the package pg is needed to reach a database: npm install pg');
   const client = new Client({
     connectionString: url,
     connectionTimeoutMillis: 10_000,
@@ -22,13 +24,4 @@ export async function connect(url: string | undefined): Promise<Connection> {
     query: async (text, values = []) => await client.query(text, [...values]),
     end: () => client.end(),
   };
-}
-
-async function loadClient(): Promise<typeof import('pg').Client> {
-  try {
-    return (await import('pg')).default.Client;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new UsageError('the package pg is needed to reach a database: npm install pg');
-  }
 }

@@ -1,4 +1,5 @@
 /** The option `follow`: which keys of the cache a changed row of which table touches. */
+import type { PushMode, PushSettings } from '../push/push-options.ts';
 
 /** How the keys are found. */
 export type TouchedKeys =
@@ -26,6 +27,12 @@ export interface FollowOptions {
    * ```
    */
   readonly follow: { readonly [table: string]: TouchedKeys };
+  /**
+   * Whether a change is told as it happens. `'leader'`: one of all instances looks at the change log each 50 ms and rings
+   * for all, over a connection of its own; a ring starts a refresh. The timer goes on in any case.
+   * @default 'off'
+   */
+  readonly push?: PushMode | PushSettings;
 }
 
 /** One table of `follow`. */

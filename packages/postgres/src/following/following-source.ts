@@ -3,6 +3,7 @@ import type { Cursor, Delta, FetchContext } from 'evercache';
 import type { Answer, Lease, Statement } from '../database.ts';
 import { PostgresError } from '../errors.ts';
 import type { ResolvedOptions } from '../options.ts';
+import { type Push, pushFor } from '../push/push.ts';
 import { rowReader, rowsOfKeys } from '../rows.ts';
 import type { Shape } from '../shape.ts';
 import { SnapshotSource } from '../snapshot-source.ts';
@@ -18,11 +19,13 @@ import { Upkeep } from './upkeep.ts';
 
 export class FollowingSource implements FollowingPostgresSource<unknown> {
   readonly breakerKey: unknown;
+  readonly watch?: NonNullable<Push['watch']>;
   readonly #options: ResolvedOptions;
   readonly #follow: readonly FollowedTable[];
   readonly #rows: SnapshotSource;
   readonly #status: FollowingStatus;
   readonly #upkeep: Upkeep;
+  readonly #push: Push | undefined;
   /** The names of the tables as the log has them; `undefined`: the log cannot be followed, as far as we know. */
   #tables: readonly string[] | undefined;
 
@@ -33,10 +36,12 @@ export class FollowingSource implements FollowingPostgresSource<unknown> {
     this.#status = new FollowingStatus(options.database.kind);
     this.#upkeep = new Upkeep(options.database, this.#status);
     this.breakerKey = options.client;
+    this.#push = options.push && pushFor(options.client, options.push);
+    if (this.#push?.watch !== undefined) this.watch = this.#push.watch;
   }
 
   status(): Record<string, unknown> {
-    return this.#status.toJSON();
+    return { ...this.#status.toJSON(), ...(this.#push === undefined ? {} : { push: this.#push.status() }) };
   }
 
   fetchOne(key: string, context: FetchContext): Promise<unknown> {

@@ -150,7 +150,12 @@ ${keys.sql}
 
 /**
  * The name of meta's file says which database this is, and which installation; the timeline grows with each promotion.
- * A trigger's own xmin changes also when it was off for a while.
+ * A crash gives out transaction ids again that it had given out before, those of which nothing had reached the disk:
+ *
+ *     100 is rolled back ──▶ we see all below 101 ──▶ crash ──▶ 100 writes and commits: below 101, so nothing new
+ *
+ * Neither the timeline nor the start of the server tells of it (a backend that is killed is a crash, too), but its
+ * statistics begin anew. A trigger's own xmin changes also when it was off for a while.
  */
 function headSql({ options, shape }: GlanceRequest): string {
   const { tables } = parametersOf(options);
@@ -159,7 +164,8 @@ function headSql({ options, shape }: GlanceRequest): string {
 pg_current_snapshot()::text,
 concat_ws(' ', (pg_control_system()).system_identifier, pg_relation_filepath('evercache.meta'),
   case when pg_is_in_recovery() then concat('standby ', greatest((pg_control_checkpoint()).timeline_id,
-    (pg_control_recovery()).min_recovery_end_timeline)) else left(pg_walfile_name(pg_current_wal_lsn()), 8) end),
+    (pg_control_recovery()).min_recovery_end_timeline)) else left(pg_walfile_name(pg_current_wal_lsn()), 8) end,
+  extract(epoch from pg_stat_get_bgwriter_stat_reset_time())),
 pg_is_in_recovery(),
 m.floor::text,
 json_build_array(m.version, m.installed_at,

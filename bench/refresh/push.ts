@@ -1,0 +1,232 @@
+/**
+ * What push gives and what it costs: the time from a commit to the moment when another instance's cache shows it, and
+ * the throughput of writers whose table is followed, against the same table without triggers.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { postgresSource } from '@evercache/postgres';
+import { TTLCacheService } from 'evercache';
+import pg from 'pg';
+import type { Measurement, Target } from '../bench.ts';
+import { median, noise, quantile } from '../statistics.ts';
+import { startWriters, type Writers } from './write-process-client.ts';
+
+export interface PushBenchOptions {
+  /** A database of a PostgreSQL of its own, as a superuser. What is committed has to reach the disk (`fsync`). */
+  readonly url: string;
+  readonly quick: boolean;
+  readonly progress: (text: string) => void;
+}
+
+const settings = {
+  rows: 20_000,
+  writers: { processes: 2, clientsPerProcess: 4 },
+  /** Many short ones: what else the machine does disturbs all contenders alike. */
+  rounds: 20,
+  secondsPerTurn: 1,
+  /** Between two commits of a writer, while the time to the cache is measured. */
+  pauseMs: 50,
+  secondsOfLatency: 30,
+};
+
+type Settings = typeof settings;
+
+const quickSettings: Settings = { ...settings, rows: 1_000, rounds: 1, secondsPerTurn: 0.2, secondsOfLatency: 0.5 };
+
+/** Who writes against what, in the order in which the first round measures them. */
+const CONTENDERS = ['no trigger', 'log', 'log + leader', 'log + leader + cache'] as const;
+type Contender = (typeof CONTENDERS)[number];
+
+const THROUGHPUT = '8 writers, single-row updates of 500 bytes of jsonb';
+
+export async function push({
+  url,
+  quick,
+  progress,
+}: PushBenchOptions): Promise<{ readonly measurements: Measurement[]; readonly targets: Target[] }> {
+  const plan = quick ? quickSettings : settings;
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  const writers = await startWriters({ databaseUrl: url, rows: plan.rows, ...plan.writers });
+  try {
+    await prepare(admin, plan);
+    progress('push: commit to cache, writers that pause');
+    const paced = await latency({ url, writers, seconds: plan.secondsOfLatency, pauseMs: plan.pauseMs });
+    progress('push: commit to cache, writers that do not');
+    const pressed = await latency({ url, writers, seconds: plan.secondsOfLatency / 3, pauseMs: 0 });
+    const speeds = await throughput({ url, admin, writers, plan, progress });
+    return {
+      measurements: [
+        ...latencyRows(`8 writers, ${plan.pauseMs} ms between commits`, paced),
+        ...latencyRows('8 writers without pause', pressed),
+        ...speedRows(speeds),
+      ],
+      targets: judge(paced, speeds),
+    };
+  } finally {
+    await writers.stop();
+    await admin.end();
+  }
+}
+
+async function prepare(admin: pg.Client, { rows }: Settings): Promise<void> {
+  const log = fileURLToPath(new URL('../../packages/postgres/sql/change-log-1.sql', import.meta.url));
+  await admin.query(readFileSync(log, 'utf8'));
+  // Vacuumed between the rounds, not during some of them.
+  await admin.query(`create table bench_rows (id int primary key, n int not null, config jsonb not null)
+    with (fillfactor = 80, autovacuum_enabled = off)`);
+  await admin.query(`insert into bench_rows select id, 0, jsonb_build_object('name', 'row ' || id, 'text', (
+      select string_agg(md5(id::text || part), ' ') from generate_series(1, 14) as part))
+    from generate_series(1, ${rows}) as id`);
+  await admin.query(`select evercache.follow('bench_rows')`);
+}
+
+/** A cache that would not look for an hour, were it not rung. */
+function startCache(url: string, { select = 'select id, n from bench_rows' } = {}) {
+  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  const source = postgresSource({ client: pool, select, key: 'id', follow: { bench_rows: 'key' }, push: 'leader' });
+  const cache = new TTLCacheService({ name: 'bench', source, ttl: '1d', refreshInterval: '1h' });
+  const pushState = (): unknown => (cache.status().source?.push as { readonly state: string } | undefined)?.state;
+  const stateIs = async (state: string): Promise<void> => {
+    for (let waited = 0; pushState() !== state; waited += 10) {
+      if (waited > 30_000) throw new Error(`push is ${pushState()} and should be ${state}`);
+      await sleep(10);
+    }
+  };
+  const stop = async (): Promise<void> => {
+    await cache.stop();
+    await pool.end();
+  };
+  return { cache, stateIs, stop };
+}
+
+interface LatencyRequest {
+  readonly url: string;
+  readonly writers: Writers;
+  readonly seconds: number;
+  readonly pauseMs: number;
+}
+
+/** Milliseconds from the moment when a writer knew of its commit to the moment when a cache that does not lead shows it. */
+async function latency({ url, writers, seconds, pauseMs }: LatencyRequest): Promise<number[]> {
+  const leader = startCache(url);
+  await leader.cache.start();
+  await leader.stateIs('leading');
+  const follower = startCache(url);
+  const shown = new Map<string, { readonly n: number; readonly at: number }[]>();
+  try {
+    await follower.cache.start();
+    await follower.stateIs('listening');
+    follower.cache.on('change', ({ updated }) => {
+      const at = Number(process.hrtime.bigint()) / 1e6;
+      for (const key of updated) {
+        const seen = shown.get(key) ?? [];
+        seen.push({ n: Number(follower.cache.get(key)?.n), at });
+        shown.set(key, seen);
+      }
+    });
+    const { known } = await writers.run({ kind: 'pace', seconds, pauseMs });
+    await sleep(500);
+    return known.map(([name, n, at]) => {
+      const first = shown.get(String(name))?.find((seen) => seen.n >= n);
+      if (first === undefined) throw new Error('a commit was not shown within half a second of the last one');
+      return Math.max(0, first.at - at);
+    });
+  } finally {
+    await follower.stop();
+    await leader.stop();
+  }
+}
+
+type Speeds = Readonly<Record<Contender, number[]>>;
+
+interface ThroughputRequest {
+  readonly url: string;
+  readonly admin: pg.Client;
+  readonly writers: Writers;
+  readonly plan: Settings;
+  readonly progress: PushBenchOptions['progress'];
+}
+
+/** Commits per second, of each contender in each round. */
+async function throughput({ url, admin, writers, plan, progress }: ThroughputRequest): Promise<Speeds> {
+  const speeds: Speeds = { 'no trigger': [], log: [], 'log + leader': [], 'log + leader + cache': [] };
+  // After it, every page that is written goes to the log as a whole, once: in nobody's turn, if it can be helped.
+  await admin.query('checkpoint');
+  await writers.run({ kind: 'burst', seconds: 5 * plan.secondsPerTurn });
+  // One round more than counts: the first one warms up.
+  for (let round = 0; round <= plan.rounds; round += 1) {
+    progress(`push: throughput of writers, round ${round} of ${plan.rounds}`);
+    // Another one begins each round, so that none always has the place after another.
+    const order = CONTENDERS.map((_, place) => CONTENDERS[(place + round) % CONTENDERS.length]!);
+    for (const contender of order) {
+      await admin.query(`select evercache.${contender === 'no trigger' ? 'unfollow' : 'follow'}('bench_rows')`);
+      await admin.query('delete from evercache.change_log');
+      await admin.query('vacuum analyze bench_rows, evercache.change_log');
+      const speed = await withCompany(contender, url, async () => {
+        const { commits } = await writers.run({ kind: 'burst', seconds: plan.secondsPerTurn });
+        return commits / plan.secondsPerTurn;
+      });
+      if (round > 0) speeds[contender].push(speed);
+    }
+  }
+  return speeds;
+}
+
+async function withCompany<R>(contender: Contender, url: string, work: () => Promise<R>): Promise<R> {
+  if (contender === 'no trigger' || contender === 'log') return work();
+  // A leader looks and rings; what a cache that follows reads at each ring is another thing, and measured as such.
+  const company = startCache(
+    url,
+    contender === 'log + leader' ? { select: 'select id, n from bench_rows limit 0' } : {},
+  );
+  try {
+    await company.cache.start();
+    await company.stateIs('leading');
+    return await work();
+  } finally {
+    await company.stop();
+  }
+}
+
+function latencyRows(name: string, values: readonly number[]): Measurement[] {
+  return ([50, 99] as const).map((percent) => ({
+    case: name,
+    contender: 'push',
+    metric: `commit to cache, p${percent}`,
+    value: quantile(values, percent / 100),
+    unit: 'ms',
+    ratio: null,
+  }));
+}
+
+/** Of the same round: what disturbs the machine for longer than that disturbs both. */
+function shareOf(contender: Contender, speeds: Speeds): number {
+  return median(speeds[contender].map((speed, round) => speed / speeds['no trigger'][round]!));
+}
+
+function speedRows(speeds: Speeds): Measurement[] {
+  return CONTENDERS.flatMap((contender) => {
+    const row = { case: THROUGHPUT, contender };
+    return [
+      { ...row, metric: 'commits', value: median(speeds[contender]), unit: '/s', ratio: shareOf(contender, speeds) },
+      { ...row, metric: 'noise', value: noise(speeds[contender]), unit: '%', ratio: null },
+    ];
+  });
+}
+
+function judge(paced: readonly number[], speeds: Speeds): Target[] {
+  const [p50, p99] = [quantile(paced, 0.5), quantile(paced, 0.99)];
+  const share = (contender: Contender, least: number): Target => ({
+    target: `writers' throughput with ${contender}: >= ${least} % of that without a trigger`,
+    measured: `${(shareOf(contender, speeds) * 100).toFixed(0)} %`,
+    met: shareOf(contender, speeds) * 100 >= least,
+  });
+  return [
+    { target: 'commit to cache, p50: <= 30 ms', measured: `${p50.toFixed(1)} ms`, met: p50 <= 30 },
+    { target: 'commit to cache, p99: <= 100 ms', measured: `${p99.toFixed(1)} ms`, met: p99 <= 100 },
+    share('log', 75),
+    share('log + leader', 70),
+  ];
+}
