@@ -25,6 +25,7 @@ export {
   type Delta,
   type Entries,
   type FetchContext,
+  type SetPart,
   type Snapshot,
   type Source,
   type WatchContext,

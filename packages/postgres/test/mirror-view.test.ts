@@ -113,7 +113,7 @@ test('many changes are prepared aside and shown in one step; nobody reads a mixt
   await mirror.start();
   const [first, last, other] = [view.get('10'), view.get('3009'), view.get('1')];
   await database.pool.query(`begin; update tools set name = 'new' where id >= 10 and id < 2900;
-    update agent_tools set tool_id = 1 where agent_id >= 10 and agent_id < 2000; commit`);
+    update agent_tools set tool_id = 1 where agent_id >= 10 and agent_id < 1000; commit`);
   let mixed = 0;
   let isOver = false;
   const refreshed = mirror.refresh().finally(() => {

@@ -63,9 +63,11 @@ export abstract class MirrorFace<V> implements Cache<V> {
     core.faces.add(this);
   }
 
-  /** A generation can be read. */
-  shown(shown: Shown): void {
-    this.note(shown);
+  /** A generation is shown: what was made of another is dropped, before anybody hears of it. */
+  abstract note(shown: Shown): void;
+
+  /** Listeners may look. */
+  tell(shown: Shown): void {
     if (this.#changeListeners === 0) return;
     const { generation } = shown;
     const { added, updated, removed } = this.changesOf(shown);
@@ -81,8 +83,6 @@ export abstract class MirrorFace<V> implements Cache<V> {
     await this.core.tables.settled();
   }
 
-  /** Before anything of this generation is read. */
-  protected abstract note(shown: Shown): void;
   /** What of it concerns this table or view, in its own keys. */
   protected abstract changesOf(shown: Shown): Omit<CacheChange, 'generation'>;
 

@@ -17,7 +17,8 @@ import { schemaOfEach } from './unchecked.ts';
 
 /** A table or a view, as the core sees it. */
 interface Face {
-  shown(shown: Shown): void;
+  note(shown: Shown): void;
+  tell(shown: Shown): void;
   forget(): void;
   settled(): Promise<void>;
 }
@@ -43,7 +44,8 @@ export class MirrorCore {
   #confirmedAt = Number.NEGATIVE_INFINITY;
 
   constructor(mirror: ResolvedMirror, options: CacheOptions) {
-    this.cache = new TTLCacheService<unknown>({ ...options, source: new MirrorSource(mirror), schema: schemaOfEach });
+    const source = new MirrorSource(mirror, (tag) => this.tables.size({ tag }));
+    this.cache = new TTLCacheService<unknown>({ ...options, source, schema: schemaOfEach });
     const { ttl = '5m', staleIfError = '1d', clock = systemClock } = options;
     this.ttl = parseDuration(ttl)!;
     this.maxAge = this.ttl + parseDuration(staleIfError)!;
@@ -54,7 +56,9 @@ export class MirrorCore {
     });
     this.tables = new Tables(this.cache, mirror.tables, (shown) => {
       if (this.tables.row(MARKERS.reread) !== undefined) this.invalid.clear();
-      for (const face of this.faces) face.shown(shown);
+      // All of them first, and then the listeners: these may read whatever they like.
+      for (const face of this.faces) face.note(shown);
+      for (const face of this.faces) face.tell(shown);
     });
     const look = (): void => {
       const { state, ageMs } = this.cache.inspect(MARKERS.loaded);

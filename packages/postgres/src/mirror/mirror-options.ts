@@ -65,7 +65,12 @@ export interface ResolvedMirror {
 const KNOWN_IN_TABLE = ['table', 'key', 'columns', 'where', 'map', 'schema', 'indexes'] as const;
 
 /** Stands between a table's name and a key. Names do not hold it, so no two rows share a key. */
-export const TAG_END = ':';
+const TAG_END = ':';
+
+/** The table of a key, as its tag; keys that are of none have none. */
+export function tagOf(key: string): string {
+  return key.slice(0, key.indexOf(TAG_END) + 1);
+}
 
 export function resolveMirror({
   client,

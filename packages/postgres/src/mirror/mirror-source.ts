@@ -1,5 +1,5 @@
 /** Several tables as one source: all of them as of one moment, and what has changed in any of them by one statement. */
-import type { Cursor, Delta, FetchContext, Source } from 'evercache';
+import type { Cursor, Delta, FetchContext, SetPart, Source } from 'evercache';
 import { fetchBatches } from '../cursor-batches.ts';
 import type { Lease } from '../database.ts';
 import { Follower } from '../following/follower.ts';
@@ -7,7 +7,7 @@ import type { Installation } from '../following/installation.ts';
 import { rowReader } from '../rows.ts';
 import type { PostgresSnapshot } from '../source.ts';
 import { arrayLiteral, declareStatement, PLAN_FOR_ALL_ROWS, SEES_EMPTIED_TABLE } from '../statements.ts';
-import type { ResolvedMirror } from './mirror-options.ts';
+import { type ResolvedMirror, tagOf } from './mirror-options.ts';
 import { type TableReader, TableReaders } from './table-reader.ts';
 import { Unchecked } from './unchecked.ts';
 
@@ -19,9 +19,12 @@ export class MirrorSource implements Source<unknown> {
   readonly #mirror: ResolvedMirror;
   readonly #readers: TableReaders;
   readonly #follower: Follower;
+  readonly #sizeOf: (tag: string) => number;
 
-  constructor(mirror: ResolvedMirror) {
+  /** `sizeOf`: how many rows of a table can be read, by its tag. */
+  constructor(mirror: ResolvedMirror, sizeOf: (tag: string) => number) {
     this.#mirror = mirror;
+    this.#sizeOf = sizeOf;
     this.#readers = new TableReaders(mirror);
     this.#follower = new Follower({
       database: mirror.database,
@@ -30,6 +33,12 @@ export class MirrorSource implements Source<unknown> {
       look: (lease, tables) => this.#compareKeys(lease, tables),
     });
     this.breakerKey = mirror.client;
+  }
+
+  /** Each table is judged by itself: one that is suddenly empty is no small part of a large mirror. */
+  partOf(key: string): SetPart {
+    const name = tagOf(key);
+    return { name, size: this.#sizeOf(name) };
   }
 
   status(): Record<string, unknown> {
@@ -104,7 +113,7 @@ export class MirrorSource implements Source<unknown> {
   async *#uncheckedAll(entries: Delta<unknown>['upserts']): AsyncGenerator<readonly [string, unknown]> {
     const schemas = new Map(this.#mirror.tables.map(({ tag, schema }) => [tag, schema]));
     for await (const [key, row] of entries) {
-      const schema = schemas.get(key.slice(0, key.indexOf(':') + 1));
+      const schema = schemas.get(tagOf(key));
       yield [key, schema === undefined ? row : new Unchecked(schema, row)];
     }
   }

@@ -54,7 +54,7 @@ export class MirrorTable<Row> extends MirrorFace<Row> {
     return rows.map((row) => ({ ...row, key: row.key.slice(tag.length) }));
   }
 
-  protected note(): void {}
+  note(): void {}
 
   protected changesOf({ added, updated, removed }: Shown): Omit<CacheChange, 'generation'> {
     const { tag } = this.#table;

@@ -120,7 +120,7 @@ export class MirrorView<V> extends MirrorFace<V> {
     }));
   }
 
-  protected note({ touched, removed, added }: Shown): void {
+  note({ touched, removed, added }: Shown): void {
     this.#dropped = [];
     if (touched === undefined) {
       for (const entry of this.#entries.values()) this.#drop(entry);

@@ -27,6 +27,10 @@ export class PostgresMirror<Tables extends MirrorTables> implements AsyncDisposa
   /** @internal */
   constructor({ client, tables, ...options }: MirrorOptions<Tables>) {
     const resolved = resolveMirror({ client, tables });
+    for (const name of ['source', 'schema', 'freeze'] as const) {
+      // The cache underneath would take them.
+      if (name in options) throw new TypeError(`postgresMirror: unknown option "${name}"; a table has its own`);
+    }
     this.#core = new MirrorCore(resolved, options);
     this.name = this.#core.cache.name;
     this.#events = new Events(this.name);
@@ -113,7 +117,8 @@ export class PostgresMirror<Tables extends MirrorTables> implements AsyncDisposa
     relay('quarantine');
     relay('state');
     faces.add({
-      shown: ({ generation, added, updated, removed }) => {
+      note: () => {},
+      tell: ({ generation, added, updated, removed }) => {
         if (added.length + updated.length + removed.length === 0) return;
         this.#events.emit('change', { generation, added, updated, removed });
       },

@@ -8,7 +8,7 @@
  * there is served; then they are shown in one step, too.
  */
 import type { CacheChange, Frozen, TTLCacheService } from 'evercache';
-import type { ResolvedTable } from './mirror-options.ts';
+import { type ResolvedTable, tagOf } from './mirror-options.ts';
 import { MARKERS } from './mirror-source.ts';
 import { RowIndex } from './row-index.ts';
 import { Slice } from './slice.ts';
@@ -92,7 +92,7 @@ export class Tables {
     return this.keysBy(table, property, rest.slice(property.length + 1));
   }
 
-  size({ tag }: ResolvedTable): number {
+  size({ tag }: Pick<ResolvedTable, 'tag'>): number {
     return this.#now?.sizes.get(tag) ?? 0;
   }
 
@@ -205,11 +205,6 @@ export class Tables {
 export function bucketName(tag: string, property: string, value: string): string {
   // A tag ends with the first colon; no key of a row has two of them there.
   return `:${tag}${property}:${value}`;
-}
-
-/** The table of a key, as its tag; markers have none. */
-export function tagOf(key: string): string {
-  return key.slice(0, key.indexOf(':') + 1);
 }
 
 /** Without the marker that comes and goes. */
