@@ -1,15 +1,20 @@
 /** Who looked at what: the way from a changed row to the values that were made of it. */
 
-export class Dependents<E> {
-  readonly #byName = new Map<string, Set<E>>();
+export class Dependents<E extends object> {
+  /** Most rows are looked at for one value only: that needs no set. */
+  readonly #byName = new Map<string, E | Set<E>>();
 
-  /** Those who looked at one of these. Some may come twice. */
-  *of(names: ReadonlySet<string>): Generator<E> {
+  /** Goes to those who looked at one of these; to some of them more than once. */
+  visit(names: ReadonlySet<string>, go: (entry: E) => void): void {
+    const all = (entries: E | Set<E> | undefined): void => {
+      if (entries instanceof Set) entries.forEach(go);
+      else if (entries !== undefined) go(entries);
+    };
     // Of a large change most has been looked at by nobody.
     if (names.size <= this.#byName.size) {
-      for (const name of names) yield* this.#byName.get(name) ?? [];
+      for (const name of names) all(this.#byName.get(name));
     } else {
-      for (const [name, entries] of this.#byName) if (names.has(name)) yield* entries;
+      for (const [name, entries] of this.#byName) if (names.has(name)) all(entries);
     }
   }
 
@@ -22,8 +27,9 @@ export class Dependents<E> {
     );
     for (const name of now) {
       const entries = this.#byName.get(name);
-      if (entries === undefined) this.#byName.set(name, new Set([entry]));
-      else entries.add(entry);
+      if (entries === undefined) this.#byName.set(name, entry);
+      else if (entries instanceof Set) entries.add(entry);
+      else if (entries !== entry) this.#byName.set(name, new Set([entries, entry]));
     }
     return [...now];
   }
@@ -31,8 +37,10 @@ export class Dependents<E> {
   remove(entry: E, names: readonly string[]): void {
     for (const name of names) {
       const entries = this.#byName.get(name);
-      entries?.delete(entry);
-      if (entries?.size === 0) this.#byName.delete(name);
+      if (entries === entry) this.#byName.delete(name);
+      if (!(entries instanceof Set)) continue;
+      entries.delete(entry);
+      if (entries.size === 0) this.#byName.delete(name);
     }
   }
 

@@ -45,7 +45,8 @@ export class MirrorCore {
 
   constructor(mirror: ResolvedMirror, options: CacheOptions) {
     const source = new MirrorSource(mirror, (tag) => this.tables.size({ tag }));
-    this.cache = new TTLCacheService<unknown>({ ...options, source, schema: schemaOfEach });
+    const hasSchemas = mirror.tables.some(({ schema }) => schema !== undefined);
+    this.cache = new TTLCacheService<unknown>({ ...options, source, ...(hasSchemas && { schema: schemaOfEach }) });
     const { ttl = '5m', staleIfError = '1d', clock = systemClock } = options;
     this.ttl = parseDuration(ttl)!;
     this.maxAge = this.ttl + parseDuration(staleIfError)!;

@@ -20,11 +20,13 @@ export class MirrorSource implements Source<unknown> {
   readonly #readers: TableReaders;
   readonly #follower: Follower;
   readonly #sizeOf: (tag: string) => number;
+  readonly #hasSchemas: boolean;
 
   /** `sizeOf`: how many rows of a table can be read, by its tag. */
   constructor(mirror: ResolvedMirror, sizeOf: (tag: string) => number) {
     this.#mirror = mirror;
     this.#sizeOf = sizeOf;
+    this.#hasSchemas = mirror.tables.some(({ schema }) => schema !== undefined);
     this.#readers = new TableReaders(mirror);
     this.#follower = new Follower({
       database: mirror.database,
@@ -60,7 +62,7 @@ export class MirrorSource implements Source<unknown> {
 
   async fetchChanges(since: Cursor, { signal }: FetchContext): Promise<Delta<unknown> | 'resync'> {
     const delta = await this.#follower.changesSince(since, signal);
-    if (delta === 'resync' || this.#mirror.tables.every(({ schema }) => schema === undefined)) return delta;
+    if (delta === 'resync' || !this.#hasSchemas) return delta;
     const upserts = this.#uncheckedAll(delta.upserts);
     return {
       upserts,
@@ -84,7 +86,7 @@ export class MirrorSource implements Source<unknown> {
         await lease.run(declareStatement(options, shape));
         for await (const batch of fetchBatches(lease)) {
           for (const [key, row] of rows.take(batch)) {
-            yield [key, table.schema === undefined ? row : new Unchecked(table.schema, row)];
+            yield [key, this.#hasSchemas ? new Unchecked(table.schema, row) : row];
           }
         }
       }
@@ -113,8 +115,7 @@ export class MirrorSource implements Source<unknown> {
   async *#uncheckedAll(entries: Delta<unknown>['upserts']): AsyncGenerator<readonly [string, unknown]> {
     const schemas = new Map(this.#mirror.tables.map(({ tag, schema }) => [tag, schema]));
     for await (const [key, row] of entries) {
-      const schema = schemas.get(tagOf(key));
-      yield [key, schema === undefined ? row : new Unchecked(schema, row)];
+      yield [key, new Unchecked(schemas.get(tagOf(key)), row)];
     }
   }
 

@@ -57,6 +57,7 @@ export class MirrorView<V> extends MirrorFace<V> {
     this.#view = view;
     this.#reading = new Reading(core.tables, core.all);
     this.#check = new RowCheck<V>(view.schema as never);
+    core.tables.list(view.keys.tag);
     this.#buildAhead('all');
   }
 
@@ -125,7 +126,7 @@ export class MirrorView<V> extends MirrorFace<V> {
     if (touched === undefined) {
       for (const entry of this.#entries.values()) this.#drop(entry);
     } else {
-      for (const entry of this.#dependents.of(touched)) this.#drop(entry);
+      this.#dependents.visit(touched, (entry) => this.#drop(entry));
     }
     const { tag } = this.#view.keys;
     const own = (keys: readonly string[]): string[] =>

@@ -33,6 +33,8 @@ interface Indexed {
   readonly rows: Frozen<unknown>;
   readonly indexes: ReadonlyMap<string, readonly RowIndex[]>;
   readonly sizes: Map<string, number>;
+  /** The keys of the tables that are walked through. */
+  readonly lists: ReadonlyMap<string, Set<string>>;
 }
 
 interface Building {
@@ -44,6 +46,7 @@ export class Tables {
   readonly #cache: TTLCacheService<unknown>;
   readonly #tables: readonly ResolvedTable[];
   readonly #onShown: (shown: Shown) => void;
+  readonly #listed = new Set<string>();
   #now: Indexed | undefined;
   /** What is prepared aside. */
   #building: Building | undefined;
@@ -96,11 +99,17 @@ export class Tables {
     return this.#now?.sizes.get(tag) ?? 0;
   }
 
-  /** The keys of all rows of a table, with their tag. Walks through all tables. */
-  *keys({ tag }: ResolvedTable): Generator<string> {
-    const rows = this.#now?.rows;
-    if (rows === undefined || !this.isOpen) return;
-    for (const key of rows.keys()) if (key.startsWith(tag)) yield key;
+  /** Keeps the keys of this table apart from all others, as somebody will walk through them. */
+  list(tag: string): void {
+    if (this.#listed.has(tag)) return;
+    this.#listed.add(tag);
+    const now = this.#now;
+    if (now !== undefined) this.#now = { ...now, lists: new Map([...now.lists, [tag, new Set(keysOf(now, tag))]]) };
+  }
+
+  /** The keys of all rows of a table, with their tag. Without a list this walks through all tables. */
+  keys({ tag }: ResolvedTable): Iterable<string> {
+    return this.#now !== undefined && this.isOpen ? keysOf(this.#now, tag) : [];
   }
 
   /** Forgets everything that could be read. */
@@ -153,7 +162,7 @@ export class Tables {
   async #prepare(published: readonly (readonly string[])[], building: Building): Promise<void> {
     const before = this.#now;
     const rows = this.#open();
-    const next: Indexed = { rows, indexes: this.#emptyIndexes(), sizes: new Map() };
+    const next: Indexed = { rows, indexes: this.#emptyIndexes(), sizes: new Map(), lists: this.#emptyLists() };
     const difference = new Difference(before === undefined ? undefined : new Set());
     const slice = new Slice();
     // Stopped, or loaded anew: it is another one's business.
@@ -196,6 +205,10 @@ export class Tables {
     this.#onShown({ ...difference, generation: rows.generation });
   }
 
+  #emptyLists(): ReadonlyMap<string, Set<string>> {
+    return new Map([...this.#listed].map((tag) => [tag, new Set()]));
+  }
+
   #emptyIndexes(): ReadonlyMap<string, readonly RowIndex[]> {
     return new Map(this.#tables.map(({ tag, indexes }) => [tag, indexes.map((property) => new RowIndex(property))]));
   }
@@ -212,11 +225,25 @@ function countOf(rows: Frozen<unknown>): number {
   return rows.size - (rows.has(MARKERS.reread) ? 1 : 0);
 }
 
-function correct({ indexes, sizes }: Indexed, key: string, before: unknown, after: unknown, inBulk: boolean): void {
+function* keysOf({ rows, lists }: Indexed, tag: string): Generator<string> {
+  const list = lists.get(tag);
+  if (list !== undefined) yield* list;
+  else for (const key of rows.keys()) if (key.startsWith(tag)) yield key;
+}
+
+function correct(
+  { indexes, sizes, lists }: Indexed,
+  key: string,
+  before: unknown,
+  after: unknown,
+  inBulk: boolean,
+): void {
   if (before === after) return;
   const tag = tagOf(key);
   const delta = (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
   if (delta !== 0) sizes.set(tag, (sizes.get(tag) ?? 0) + delta);
+  if (delta > 0) lists.get(tag)?.add(key);
+  else if (delta < 0) lists.get(tag)?.delete(key);
   for (const index of indexes.get(tag) ?? []) {
     const [old, value] = [index.valueOf(before), index.valueOf(after)];
     if (old === value) continue;
