@@ -79,10 +79,9 @@ export class Follower {
     const broken = breakBetween(request.since, glance, readers);
     if (broken !== undefined) return this.#status.resync(broken);
     if (glance.touched > MOST_KEYS) return new LargeDelta(request, signal);
+    // Keys that were touched and had no row so far: as its rows are read, so that parsing them is done in slices.
     const gone = new Set(glance.keys);
-    const upserts = readers.length === 1 ? entriesOf(readers[0]!, answer, gone) : entriesOfEach(readers, answer, gone);
-    for (const key of upserts.keys()) gone.delete(key);
-    return { upserts, deletes: gone, cursor: cursorOf(readers, glance) };
+    return { upserts: entriesOf(readers, answer, gone), deletes: gone, cursor: cursorOf(readers, glance) };
   }
 
   async #look(lease: Lease): Promise<readonly string[] | undefined> {
@@ -113,22 +112,24 @@ export class Follower {
   }
 }
 
-/** The first row of the answer is what was seen. */
-function entriesOf(
-  { options }: Reader,
-  { rows }: Pick<Answer, 'rows'>,
-  keys: ReadonlySet<string>,
-): Map<string, unknown> {
-  const reader = rowReader(options);
-  return new Map([...reader.take(rowsOfKeys(rows.slice(1), keys)), ...reader.finish()]);
-}
-
-function entriesOfEach(readers: readonly Reader[], { rows }: Answer, keys: ReadonlySet<string>): Map<string, unknown> {
-  const head = rows[0]!;
-  return new Map(
-    readers.flatMap((reader) => {
-      const own = rows.filter(([key]) => key?.startsWith(reader.tag) ?? false);
-      return [...entriesOf(reader, { rows: [head, ...own] }, keys)];
-    }),
-  );
+/** The first row of the answer is what was seen; the rows of a reader are next to each other. */
+function* entriesOf(
+  readers: readonly Reader[],
+  { rows }: Answer,
+  gone: Set<string>,
+): Generator<readonly [string, unknown]> {
+  const touched = new Set(gone);
+  for (const { options, tag } of readers) {
+    const reader = rowReader(options);
+    const found = rowsOfKeys(rows.slice(1), touched);
+    const own = readers.length === 1 ? found : found.filter(([key]) => key!.startsWith(tag));
+    for (const entry of reader.take(own)) {
+      gone.delete(entry[0]);
+      yield entry;
+    }
+    for (const entry of reader.finish()) {
+      gone.delete(entry[0]);
+      yield entry;
+    }
+  }
 }

@@ -210,23 +210,12 @@ export class MirrorView<V> extends MirrorFace<V> {
     // Not in the step that shows the generation.
     await slice.next();
     while (this.#ahead === 'all' || this.#ahead.size > 0) {
-      const keys = this.#ahead === 'all' ? await this.#allKeys(slice) : this.#ahead;
+      const keys = this.#ahead === 'all' ? this.keys() : this.#ahead;
       this.#ahead = new Set();
       for (const key of keys) {
         this.peek(key);
         if (slice.isOver()) await slice.next();
       }
     }
-  }
-
-  async #allKeys(slice: Slice): Promise<string[]> {
-    const { tag } = this.#view.keys;
-    const keys: string[] = [];
-    using rows = this.core.cache.snapshot({ maxAge: '1d' });
-    for (const key of rows.keys()) {
-      if (key.startsWith(tag)) keys.push(key.slice(tag.length));
-      if (slice.isOver()) await slice.next();
-    }
-    return keys;
   }
 }
