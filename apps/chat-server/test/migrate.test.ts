@@ -93,7 +93,7 @@ describe('a user of PostgreSQL who is not its superuser', () => {
   });
 
   it('has caches that work also where it may not log changes', async () => {
-    const database = await openAs('quiet', 'createrole');
+    const database = await openAs('quiet', 'in role chat_tools');
     const admin = await openDatabase({
       dataDir: '',
       databaseUrl: Object.assign(new URL(postgres.server.url), { pathname: '/quiet' }).href,

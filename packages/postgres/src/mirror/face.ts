@@ -139,11 +139,14 @@ export abstract class MirrorFace<V> implements Cache<V> {
     }
     try {
       const row = await this.#fetchRow(key, options);
-      const found = row === undefined ? undefined : this.#open(key);
-      if (found?.value === undefined && found?.problem !== undefined) throw this.#refused(key, found.problem);
-      this.#count(found?.value);
-      if (row === undefined) this.#counts.absentHits += 1;
-      return found?.value;
+      if (row === undefined) {
+        this.#counts.absentHits += 1;
+        return undefined;
+      }
+      const { value, problem } = this.#open(key) ?? {};
+      if (value === undefined && problem !== undefined) throw this.#refused(key, problem);
+      this.#count(value);
+      return value;
     } catch (error) {
       throw this.#toOwn(error, key);
     }

@@ -124,7 +124,10 @@ export class MirrorView<V> extends MirrorFace<V> {
   note({ touched, removed, added }: Shown): void {
     this.#dropped = [];
     if (touched === undefined) {
-      for (const entry of this.#entries.values()) this.#drop(entry);
+      for (const entry of this.#entries.values()) {
+        if (this.core.tables.row(this.rowKey(entry.key)) === undefined) this.#forget(entry.key);
+        else this.#drop(entry);
+      }
     } else {
       this.#dependents.visit(touched, (entry) => this.#drop(entry));
     }
