@@ -57,6 +57,25 @@ describe('a table or a view of a mirror', () => {
     expect(view.get('4')).toEqual([]);
   });
 
+  test('may be stopped while it is being prepared, and started again', async () => {
+    await database.pool.query(`insert into agents select n from generate_series(10, 9999) as n;
+      insert into agent_tools select n, 1 from generate_series(10, 9999) as n`);
+    const { mirror, view, names } = mirrorOf(database.pool);
+    const ahead = mirror.view({ name: 'ahead', keys: 'agents', ahead: true, build: ({ id }) => ({ id }) });
+    let ticks = 0;
+    for (const wait of [0, 1, 2, 4, 8, 16]) {
+      const started = mirror.start();
+      while (mirror.status().lastRefresh === undefined) await new Promise((resolve) => setImmediate(resolve));
+      for (let tick = 0; tick < wait; tick += 1) await new Promise((resolve) => setImmediate(resolve));
+      await mirror.stop();
+      await started;
+      expect([view.get('1'), ahead.size, mirror.tables.links.get('["1","1"]')]).toEqual([undefined, 0, undefined]);
+      ticks += wait;
+    }
+    await mirror.start();
+    expect([names('1'), ahead.get('9999'), view.size, ticks]).toEqual([['tool 1', 'tool 2'], { id: 9999 }, 9994, 31]);
+  });
+
   test('is unknown after an invalidation until everything was read again; others are not', async () => {
     const { mirror, view, names } = mirrorOf(database.pool);
     await mirror.start();
