@@ -9,6 +9,8 @@ export interface Bench {
 export interface BenchOptions {
   /** A smoke run: small, a few seconds, and its figures mean nothing. */
   readonly quick: boolean;
+  /** The large sets, too, where a bench has them. */
+  readonly large: boolean;
   /** How long a part runs that needs real time, in seconds. Default: the bench's own. */
   readonly seconds: number | undefined;
   /** Hears what the bench is doing. */

@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: runs all benches, or those that are named. `--json` prints one JSON object a line instead of tables,
- * `--quick` is a smoke run, `--seconds N` sets how long a part runs that needs real time, `--list` names the benches.
+ * `--quick` is a smoke run, `--large` takes the large sets too, `--seconds N` sets how long a part runs that needs real
+ * time, `--list` names the benches.
  * A run that is not quick saves `results/NAME.json`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -9,8 +10,9 @@ import { parseArgs } from 'node:util';
 import { agentLoad } from './agent-load.ts';
 import type { Bench, BenchReport } from './bench.ts';
 import { formatReport } from './format-report.ts';
+import { refresh } from './refresh.ts';
 
-const benches: Readonly<Record<string, Bench>> = { 'agent-load': agentLoad };
+const benches: Readonly<Record<string, Bench>> = { 'agent-load': agentLoad, refresh };
 
 try {
   await main();
@@ -25,6 +27,7 @@ async function main(): Promise<void> {
     options: {
       json: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      large: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       seconds: { type: 'string' },
     },
@@ -42,7 +45,7 @@ async function main(): Promise<void> {
   for (const name of names) {
     const loadAtStart = loadavg();
     const progress = (text: string): void => console.error(`${name}: ${text}`);
-    const report = await benches[name]!.run({ quick: values.quick, seconds, progress });
+    const report = await benches[name]!.run({ quick: values.quick, large: values.large, seconds, progress });
     if (values.json) for (const row of report.measurements) console.log(JSON.stringify({ bench: name, ...row }));
     else console.log(formatReport(name, report, values.quick));
     if (!values.quick) save(name, report, loadAtStart);

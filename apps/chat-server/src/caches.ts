@@ -1,5 +1,5 @@
 /** The four caches of the server, on one screen: what they hold, by what key, and how old it may be. */
-import { CacheRegistry, TTLCacheService } from 'evercache';
+import { type Cache, CacheRegistry, TTLCacheService } from 'evercache';
 import {
   type AgentConfiguration,
   type ApiKeyRecord,
@@ -8,13 +8,14 @@ import {
   type UserInstructions,
   userInstructionsSchema,
 } from './agents/rows.ts';
-import { type ToolConfig, toolsOfAgentSchema } from './agents/tool-config.ts';
+import type { ToolConfig } from './agents/tool-config.ts';
 import type { Database } from './database.ts';
 import { createSources, type Sources } from './sources.ts';
+import { createToolView, STALE_IF_ERROR_MS, TOOLS_TTL_MS } from './tool-mirror.ts';
 
 export interface Caches {
   /** The tools of an agent, in order, by agent id. An agent without tools has `[]`. */
-  readonly tools: TTLCacheService<readonly ToolConfig[]>;
+  readonly tools: Cache<readonly ToolConfig[]>;
   /** By agent name. Who may use an agent is part of its row. */
   readonly agents: TTLCacheService<AgentConfiguration>;
   /** By hash of the key. */
@@ -29,25 +30,13 @@ export interface Caches {
 const MINUTE_MS = 60_000;
 
 /** Milliseconds after which the caches that every request needs count as stale. */
-export const TTL_MS = { tools: 5 * MINUTE_MS, agents: 10 * MINUTE_MS, apiKeys: 5 * MINUTE_MS } as const;
-
-/** For how long after that they are served while the database cannot be asked. */
-export const STALE_IF_ERROR_MS: number = 24 * 60 * MINUTE_MS;
+export const TTL_MS = { tools: TOOLS_TTL_MS, agents: 10 * MINUTE_MS, apiKeys: 5 * MINUTE_MS } as const;
 
 export function createCaches(database: Database): Caches {
   const sources = createSources(database);
   const registry = new CacheRegistry();
   return {
-    tools: registry.register(
-      new TTLCacheService<readonly ToolConfig[]>({
-        name: 'tools',
-        source: sources.tools,
-        schema: toolsOfAgentSchema,
-        ttl: TTL_MS.tools,
-        staleIfError: STALE_IF_ERROR_MS,
-        refreshInterval: '1m',
-      }),
-    ),
+    tools: registry.register(createToolView(database)),
     agents: registry.register(
       new TTLCacheService<AgentConfiguration>({
         name: 'agents',

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnyCache } from 'evercache';
-import { type Caches, STALE_IF_ERROR_MS, TTL_MS } from './caches.ts';
+import { type Caches, TTL_MS } from './caches.ts';
 import type { Database } from './database.ts';
 import { HttpError } from './errors.ts';
 import type { InFlight } from './in-flight.ts';
@@ -13,6 +13,7 @@ import { migrate } from './migrate.ts';
 import type { Readiness, ReadinessCheck } from './routes/health.ts';
 import { type SeedReport, seed } from './seed.ts';
 import { initializeToolCache, shutdownToolCache } from './tool-cache-service.ts';
+import { STALE_IF_ERROR_MS } from './tool-mirror.ts';
 
 export interface LifespanOptions {
   readonly database: Database;

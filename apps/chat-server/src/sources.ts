@@ -34,7 +34,7 @@ const userInstructions = `
   where is_active`;
 
 export interface Sources {
-  /** By agent id. */
+  /** By agent id, for loads past the caches: the cache of tools joins them in memory, see tool-mirror.ts. */
   readonly tools: Source<unknown>;
   /** By agent name. */
   readonly agents: Source<unknown>;

@@ -3,7 +3,9 @@ import { embeddedDataDir } from '../../../test/support/embedded-directory.ts';
 import { usePostgres, usePrivatePostgres } from '../../../test/support/use-postgres.ts';
 import { checkTool } from '../src/agents/check-tool.ts';
 import { type Database, openDatabase } from '../src/database.ts';
+import { silentLog } from '../src/log.ts';
 import { migrate } from '../src/migrate.ts';
+import { createToolView } from '../src/tool-mirror.ts';
 import { usePGlite } from './support/databases.ts';
 
 const ALL = ['0001_agents-and-tools', '0002_sessions-and-keys', '0003_tool-statements', '0004_demo-data'];
@@ -89,6 +91,29 @@ describe('a user of PostgreSQL who is not its superuser', () => {
     expect(await migrate(granted)).toEqual(ALL);
     await checkTool(reading, granted);
     await granted.close();
+  });
+
+  it('has caches that work also where it may not log changes', async () => {
+    const database = await openAs('quiet', 'in role chat_tools');
+    const admin = await openDatabase({
+      dataDir: '',
+      databaseUrl: Object.assign(new URL(postgres.server.url), { pathname: '/quiet' }).href,
+    });
+    await admin.query('create schema evercache');
+    const warnings: string[] = [];
+    expect(await migrate(database, { ...silentLog, warn: (_, text) => warnings.push(text) })).toEqual(ALL);
+    expect(warnings).toEqual([expect.stringContaining('changes cannot be logged')]);
+    const tools = createToolView(database);
+    await tools.start();
+    expect(tools.status()).toMatchObject({ state: 'live', source: { tier: 'snapshot' } });
+    await tools.stop();
+    await admin.query('drop schema evercache');
+    expect(await migrate(database)).toEqual([]);
+    await tools.start();
+    expect(tools.status().source).toMatchObject({ tier: 'change log' });
+    await tools.stop();
+    await database.close();
+    await admin.close();
   });
 
   it('may let tools log in as somebody weaker still', async () => {

@@ -2,13 +2,12 @@
  * What the server of the design document got wrong. Each title says what does not happen here. (What its HTTP side
  * got wrong is tested with the routes.)
  */
-import { CacheError, TTLCacheService } from 'evercache';
+import { CacheError } from 'evercache';
 import { VirtualClock } from 'evercache/testing';
 import { describe, expect, it } from 'vitest';
-import { type ToolConfig, toolsOfAgentSchema } from '../src/agents/tool-config.ts';
 import { SessionNotFound } from '../src/not-found.ts';
 import { appendMessages, loadMessages, openSession } from '../src/sessions.ts';
-import { createSources } from '../src/sources.ts';
+import { createToolView } from '../src/tool-mirror.ts';
 import { type AgentBench, useAgents } from './support/agents.ts';
 import { useSeededPostgres } from './support/databases.ts';
 
@@ -22,16 +21,7 @@ describe('the caches', () => {
     bench: AgentBench,
   ): Promise<{ tools: AgentBench['caches']['tools']; clock: VirtualClock }> {
     const clock = new VirtualClock();
-    const source = createSources(bench.flaky.database).tools;
-    const options = {
-      name: 'tools',
-      source,
-      schema: toolsOfAgentSchema,
-      ttl: '5m',
-      refreshInterval: '1m',
-      clock,
-    } as const;
-    const tools = new TTLCacheService<readonly ToolConfig[]>(options);
+    const tools = createToolView(bench.flaky.database, clock);
     await tools.start();
     return { tools, clock };
   }
@@ -49,8 +39,8 @@ describe('the caches', () => {
 
   it('a failed load is not remembered as an empty list', async () => {
     const { bench } = agents;
-    await bench.caches.tools.invalidateAll();
     bench.flaky.down = true;
+    await bench.caches.tools.invalidateAll();
     await expect(toolsOf(bench, 'task_coach')).rejects.toSatisfy(CacheError.isInstance);
     bench.flaky.down = false;
     await bench.caches.tools.refresh();

@@ -7,6 +7,18 @@ import type { SourceCalls } from './source-calls.ts';
 import type { Store } from './store.ts';
 import type { View } from './views.ts';
 
+/** What was in memory at one moment: see `CacheSnapshot`. */
+export interface Frozen<T> extends Disposable {
+  readonly generation: number;
+  readonly size: number;
+  get(key: string): T | undefined;
+  getMany(keys: readonly string[]): (T | undefined)[];
+  has(key: string): boolean;
+  keys(): IterableIterator<string>;
+  entries(): IterableIterator<[string, T]>;
+  close(): void;
+}
+
 export interface SnapshotOptions {
   /** After this time it closes by itself. @default '1m' */
   readonly maxAge?: Duration;
@@ -26,7 +38,7 @@ interface CacheSnapshotOptions<T> {
  * since. Old values of changed keys are kept only while it is open: close it after use, best with `using`. Reading it
  * after it was closed, or after its maximum age, throws a CacheError with code `stopped`.
  */
-export class CacheSnapshot<T> {
+export class CacheSnapshot<T> implements Frozen<T> {
   readonly generation: number;
   readonly #options: CacheSnapshotOptions<T>;
   readonly #cancelTimer: () => void;

@@ -1,6 +1,7 @@
 /** A round that reads only what has changed since a position. */
 import type { Changes } from './changes.ts';
 import { readDelta, type StagedDelta } from './delta-reader.ts';
+import { partsOf } from './parts-of-set.ts';
 import { goLive, type RoundParts, type RoundRequest, readingOf, without } from './round.ts';
 import type { Cursor, FetchContext } from './source.ts';
 import type { Sent } from './source-calls.ts';
@@ -46,14 +47,15 @@ async function request<T>(
 }
 
 function correct<T>(parts: RoundParts<T>, staged: StagedDelta<T>, sent: Sent, dryRun: boolean): DeltaOutcome {
-  const { fence, store, held } = parts;
+  const { source, fence, store, held } = parts;
   const { upserts, deletes, quarantined, cursor } = staged;
   const later = new Set(fence.keysMarkedAfter(sent.ticket));
   const removed = without(deletes, later).filter((key) => store.live.has(key));
   const { size } = store.live;
   const emptied = size + staged.added.length === removed.length;
   // A whole snapshot will say whether it is true, and the guard will judge that.
-  if (held.isCatastrophe(removed.length, size, emptied)) return 'snapshot';
+  const parted = partsOf(source, { missing: removed, added: staged.added, size, emptied });
+  if (parted.some((part) => held.isCatastrophe(part.missing.length, part.size, part.emptied))) return 'snapshot';
   const changes: Changes = {
     added: without(staged.added, later),
     updated: without(staged.updated, later),

@@ -6,10 +6,13 @@ export interface Derived<D> {
   get(key: string): D | undefined;
 }
 
-/** See `TTLCacheService.derive`. `held` is what is in memory; asking it does not count as a read. */
+/**
+ * See `TTLCacheService.derive`; for whatever stands in the place of a cache. `held` is what is in memory; asking it does
+ * not count as a read.
+ */
 export function deriveFrom<T, D>(
   get: (key: string) => T | undefined,
-  held: () => ReadonlyMap<string, T>,
+  held: () => Pick<ReadonlyMap<string, T>, 'has' | 'size'>,
   compute: (value: T) => D,
 ): Derived<D> {
   const byObject = new WeakMap<WeakKey, { readonly derived: D }>();

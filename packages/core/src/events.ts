@@ -37,6 +37,7 @@ export interface CacheChange {
 export type CacheEventName = keyof CacheEvents;
 export type CacheListener<Name extends CacheEventName> = (event: CacheEvents[Name]) => void;
 
+/** The listeners of one cache; also for what stands in the place of one. */
 export class Events {
   readonly #listeners = new Map<CacheEventName, Set<(event: never) => void>>();
   readonly #cache: string;

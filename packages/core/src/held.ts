@@ -7,19 +7,32 @@ import type { HeldStatus } from './status.ts';
 
 const SAMPLE_KEYS = 10;
 
+/** Keys that are judged together: see `partsOf`. */
+export interface Part {
+  readonly name: string;
+  /** Visible, and to be removed. */
+  readonly missing: readonly string[];
+  /** Of so many that are visible. */
+  readonly size: number;
+  /** No row would be left. */
+  readonly emptied: boolean;
+}
+
 /** What is to become of the keys that a snapshot lacks. */
 export interface Verdict {
   readonly removed: readonly string[];
   /** How many answers in a row have lacked each key that stays. */
   readonly held: ReadonlyMap<string, number>;
-  /** Of how many rows these were judged to be too many. */
-  readonly of: number;
+  /** Of how many rows of each part these were judged to be too many. */
+  readonly of: ReadonlyMap<string, number>;
 }
+
+type PartVerdict = Omit<Verdict, 'of'> & { readonly of: number };
 
 export class Held {
   readonly #guard: Guard;
   #answers: Map<string, number> = new Map();
-  #of = 0;
+  #of: ReadonlyMap<string, number> = new Map();
   #rejected = false;
   #since = 0;
 
@@ -45,13 +58,23 @@ export class Held {
     return count > 0 && (emptied || (size >= minRows && count > maxRemovedShare * size));
   }
 
+  /** Judges the keys that are visible and that a snapshot lacks, each part for itself. */
+  judge(parts: readonly Part[]): Verdict {
+    const verdicts = parts.map((part) => ({ name: part.name, ...this.#judge(part) }));
+    return {
+      removed: verdicts.flatMap(({ removed }) => removed),
+      held: new Map(verdicts.flatMap(({ held }) => [...held])),
+      of: new Map(verdicts.map(({ name, of }) => [name, of])),
+    };
+  }
+
   /**
-   * Judges the keys that are visible and that a snapshot lacks. Two answers agree on what both of them lack: half the
+   * Two answers agree on what both of them lack: half the
    * rows missing today and the other half tomorrow is a source that cannot be trusted, not a confirmation.
    */
-  judge(missing: readonly string[], size: number, emptied: boolean): Verdict {
+  #judge({ name, missing, size, emptied }: Part): PartVerdict {
     // Rows that came after the first answer make it no smaller a catastrophe, and a set that it emptied no fuller.
-    const of = this.size === 0 ? size : Math.min(size, this.#of);
+    const of = this.size === 0 ? size : Math.min(size, this.#of.get(name) ?? size);
     const noneLeft = emptied || missing.filter((key) => this.has(key)).length === of;
     const isBad = (count: number): boolean =>
       this.isCatastrophe(count, of, noneLeft) || this.isCatastrophe(count, size, emptied);

@@ -1,15 +1,23 @@
 export type { BreakerState } from './breaker.ts';
-export type { CacheSnapshot, SnapshotOptions } from './cache-snapshot.ts';
+export type { Cache, RefreshOptions } from './cache.ts';
+export type { CacheSnapshot, Frozen, SnapshotOptions } from './cache-snapshot.ts';
 export { type Clock, systemClock } from './clock.ts';
-export { type Derived, memoByIdentity } from './derive.ts';
-export type { Duration } from './duration.ts';
+export { type Derived, deriveFrom, memoByIdentity } from './derive.ts';
+export { type Duration, parseDuration } from './duration.ts';
 export { CACHE_ERROR_CODES, CacheError, type CacheErrorCode, type CacheErrorDetails } from './errors.ts';
-export type { CacheChange, CacheEventName, CacheEvents, CacheListener, HeldRemovals } from './events.ts';
+export {
+  type CacheChange,
+  type CacheEventName,
+  type CacheEvents,
+  type CacheListener,
+  Events,
+  type HeldRemovals,
+} from './events.ts';
 export type { FetchOptions, WarmReport } from './fetching.ts';
 export type { Guard, OptionsWithoutSchema, OptionsWithSchema, TTLCacheOptions } from './options.ts';
 export { type AnyCache, CacheRegistry } from './registry.ts';
-export type { StandardSchema } from './schema.ts';
-export { type RefreshOptions, TTLCacheService } from './service.ts';
+export { type CheckedRow, RowCheck, type StandardSchema } from './schema.ts';
+export { TTLCacheService } from './service.ts';
 export {
   Aged,
   aged,
@@ -17,6 +25,7 @@ export {
   type Delta,
   type Entries,
   type FetchContext,
+  type SetPart,
   type Snapshot,
   type Source,
   type WatchContext,

@@ -1,10 +1,9 @@
 /** Several caches that start and stop together. */
-
-import type { TTLCacheService } from './service.ts';
+import type { Cache } from './cache.ts';
 import type { CacheStats } from './status.ts';
 
 /** What a registry holds: a cache of any kind. */
-export type AnyCache = TTLCacheService<unknown>;
+export type AnyCache = Cache<unknown>;
 
 export class CacheRegistry implements Iterable<AnyCache> {
   readonly #caches = new Map<string, AnyCache>();
@@ -13,11 +12,11 @@ export class CacheRegistry implements Iterable<AnyCache> {
    * Adds a cache under its name and returns it.
    * @throws TypeError where the name is taken.
    */
-  register<T>(cache: TTLCacheService<T>): TTLCacheService<T> {
+  register<C extends AnyCache>(cache: C): C {
     if (this.#caches.has(cache.name)) {
       throw new TypeError(`CacheRegistry: expected every cache to have a name of its own, got "${cache.name}" twice`);
     }
-    this.#caches.set(cache.name, cache as AnyCache);
+    this.#caches.set(cache.name, cache);
     return cache;
   }
 

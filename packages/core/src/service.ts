@@ -1,4 +1,5 @@
 /** The cache: the face that its parts have in common, and their life from start to stop. */
+import type { Cache, RefreshOptions } from './cache.ts';
 import { type CacheSnapshot, type SnapshotOptions, Snapshots } from './cache-snapshot.ts';
 import type { Counters } from './counters.ts';
 import { type Derived, deriveFrom } from './derive.ts';
@@ -16,18 +17,6 @@ import { EVERYTHING } from './round.ts';
 import type { CacheStats, CacheStatus, Inspection, RefreshReport } from './status.ts';
 import type { Store } from './store.ts';
 
-export interface RefreshOptions {
-  /** Read everything again, even where changes could be followed. @default false */
-  readonly full?: boolean;
-  /** Read only these keys again. */
-  readonly keys?: readonly string[];
-  /**
-   * Ask the source, report what would change, and change nothing. A refresh that is waiting to run anyway answers for
-   * it. @default false
-   */
-  readonly dryRun?: boolean;
-}
-
 const QUARANTINE_SHOWN = 100;
 
 /**
@@ -40,7 +29,7 @@ const QUARANTINE_SHOWN = 100;
  * await tools.fetch('agent-1');
  * ```
  */
-export class TTLCacheService<T> {
+export class TTLCacheService<T> implements Cache<T> {
   /** The name given in the options. */
   readonly name: string;
   readonly #options: ResolvedOptions<T>;

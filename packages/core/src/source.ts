@@ -45,6 +45,13 @@ export interface Delta<T> {
   readonly ageMs?: number | undefined;
 }
 
+/** A part of a set that stands for several, as several tables. */
+export interface SetPart {
+  readonly name: string;
+  /** So many keys of it can be seen now. */
+  readonly size: number;
+}
+
 /**
  * Where the truth lives.
  *
@@ -72,6 +79,11 @@ export interface Source<T> {
    * one too many costs a refresh, one too few is made up for by the timer.
    */
   watch?(nudge: () => void, context: WatchContext): Promise<() => Promise<void>>;
+  /**
+   * The part of the set that a key belongs to: the guard judges each part as a set of its own, so that one table of many
+   * cannot be emptied unnoticed. Default: the set is one.
+   */
+  partOf?(key: string): SetPart;
   /** Sources with the same `breakerKey` (say, of one database) share one breaker. Default: the source itself. */
   readonly breakerKey?: unknown;
   /** What the source has to say about itself; shown as `status().source`. */

@@ -15,7 +15,9 @@ export class View<T> {
   }
 
   get(key: string): T | undefined {
-    return this.#before.has(key) ? this.#before.get(key) : this.#live.get(key);
+    // Most views see nothing change: one look-up is enough then.
+    if (this.#before.size > 0 && this.#before.has(key)) return this.#before.get(key);
+    return this.#live.get(key);
   }
 
   *entries(): Generator<[string, T]> {

@@ -1,5 +1,6 @@
 /** A round that reads a whole snapshot. */
 import type { Changes } from './changes.ts';
+import { partsOf } from './parts-of-set.ts';
 import { goLive, type RoundParts, type RoundRequest, readingOf, without } from './round.ts';
 import { readSnapshot, type StagedSnapshot } from './snapshot-reader.ts';
 import type { Cursor, FetchContext } from './source.ts';
@@ -37,16 +38,17 @@ async function request<T>(parts: RoundParts<T>, context: FetchContext, sent: Sen
 }
 
 function publish<T>(parts: RoundParts<T>, staged: StagedSnapshot<T>, sent: Sent, dryRun: boolean): Changes {
-  const { fence, store, held, events, now } = parts;
+  const { source, fence, store, held, events, now } = parts;
   const { entries, quarantined } = staged;
   const later = new Set(fence.keysMarkedAfter(sent.ticket));
   const missing = without(staged.missing, later).filter((key) => store.live.has(key));
   const { size } = store.live;
+  const emptied = entries.size + quarantined.size === 0;
   // What was fetched singly before the first load is nothing that a snapshot could have lost.
   const verdict =
     store.base.phase === 'none'
-      ? { removed: missing, held: new Map<string, number>(), of: size }
-      : held.judge(missing, size, entries.size + quarantined.size === 0);
+      ? { removed: missing, held: new Map<string, number>(), of: new Map<string, number>() }
+      : held.judge(partsOf(source, { missing, added: staged.added, size, emptied }));
   const changes: Changes = {
     added: without(staged.added, later),
     updated: without(staged.updated, later),

@@ -285,3 +285,42 @@ describe.each(WITH_SNAPSHOT)('with $shape, not judged is', ({ methods }) => {
     await cache.stop();
   });
 });
+
+describe('a set of several parts', () => {
+  const partOf = (source: { rows: ReadonlyMap<string, Row> }, seen: () => Iterable<string>) => {
+    const nameOf = (key: string): string => (Number(key) < 5 ? 'few' : 'many');
+    return Object.assign(source, {
+      partOf: (key: string) => {
+        const name = nameOf(key);
+        return { name, size: [...seen()].filter((other) => nameOf(other) === name).length };
+      },
+    });
+  };
+
+  test.each(WITH_SNAPSHOT)(
+    'is judged part by part: the emptied one is held, the others change ($shape)',
+    async ({ methods }) => {
+      const set = await loaded(100, { methods });
+      partOf(set.source, () => set.cache.keys());
+      lack(set, 100, [...keys(0, 5), ...keys(90, 100)]);
+      expect(await set.cache.refresh()).toMatchObject({ outcome: 'held', held: 5, removed: 10 });
+      expect([set.cache.size, set.cache.has('0'), set.cache.has('95')]).toEqual([90, true, false]);
+      lack(set, 100, [...keys(0, 5), ...keys(40, 60)]);
+      expect(await set.cache.refresh()).toMatchObject({ outcome: 'published', removed: 25, added: 10 });
+      expect(set.cache.size).toBe(75);
+    },
+  );
+
+  test.each(WITH_SNAPSHOT)(
+    'may lose some of a part, and all of it where others of it come ($shape)',
+    async ({ methods }) => {
+      const set = await loaded(100, { methods });
+      partOf(set.source, () => set.cache.keys());
+      lack(set, 100, keys(0, 4));
+      expect(await set.cache.refresh()).toMatchObject({ outcome: 'published', removed: 4 });
+      set.source.rows.delete('4');
+      set.source.rows.set('1', { n: 1 });
+      expect(await set.cache.refresh()).toMatchObject({ outcome: 'published', removed: 1, added: 1 });
+    },
+  );
+});

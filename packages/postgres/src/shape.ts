@@ -12,6 +12,8 @@ import type { ResolvedType } from './type-catalog.ts';
 
 export interface Column extends Rendering {
   readonly name: string;
+  /** How keys are compared with it; `undefined`: as text. */
+  readonly comparison: KeyComparison | undefined;
 }
 
 export interface Shape {
@@ -20,6 +22,8 @@ export interface Shape {
   readonly settings: readonly OutputSetting[];
   /** `undefined`: keys are compared as text. */
   readonly keyComparison: KeyComparison | undefined;
+  /** SQL of a row's key, where it is not the text of one column. `r` is the row ready for JSON. */
+  readonly keySql?: string;
 }
 
 type ColumnOptions = Pick<ResolvedOptions, 'key' | 'orderBy' | 'presentWhen'>;
@@ -44,11 +48,13 @@ export function toShape(names: readonly string[], types: readonly ResolvedType[]
       throw badResult(`column "${column}" does not exist: option "${option}" needs one of ${existing}`, '42703');
     }
   }
-  const columns = names.map((name, index) => ({ name, ...renderingOf(types[index]!.type, types[index]!.isArray) }));
-  const keyType = types[names.indexOf(options.key)]!;
+  const columns = names.map((name, index) => {
+    const { type, isArray } = types[index]!;
+    return { name, ...renderingOf(type, isArray), comparison: isArray ? undefined : keyComparisonOf(type) };
+  });
   return {
     columns,
     settings: [...new Set(columns.flatMap(({ setting }) => setting ?? []))],
-    keyComparison: keyType.isArray ? undefined : keyComparisonOf(keyType.type),
+    keyComparison: columns[names.indexOf(options.key)]!.comparison,
   };
 }

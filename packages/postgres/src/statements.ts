@@ -90,7 +90,7 @@ export function rowsQuery(options: ResolvedOptions, shape: Shape, condition?: st
     (name) => `(select set_config('${name}', '${OUTPUT_SETTINGS[name]}', true)) <> ''`,
   );
   const conditions = [...settings, ...(condition === undefined ? [] : [condition])];
-  const rows = `select ${[`r.${quoted(key)}::text as k`, `${item} as t`, ...order].join(', ')}
+  const rows = `select ${[`${shape.keySql ?? `r.${quoted(key)}::text`} as k`, `${item} as t`, ...order].join(', ')}
 from (
 ${select}
 ) as q cross join lateral (select ${columns.join(', ')}) as r${conditions.length > 0 ? `\nwhere ${conditions.join(' and ')}` : ''}`;

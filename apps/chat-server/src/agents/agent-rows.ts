@@ -1,6 +1,6 @@
 /** The rows an agent is made of: from the caches, or straight from the database. */
 import { PostgresError } from '@evercache/postgres';
-import { CacheError, type Source, type StandardSchema, type TTLCacheService } from 'evercache';
+import { type Cache, CacheError, type Source, type StandardSchema } from 'evercache';
 import type { Caches } from '../caches.ts';
 import { DatabaseUnavailable } from '../database-unavailable.ts';
 import { instructionsKey } from '../sources.ts';
@@ -28,7 +28,7 @@ export function cachedRows({ agents, tools, instructions }: Caches): AgentRows {
 }
 
 /** Tells a row that is wrong, and stays so until somebody corrects it, from a source that fails. */
-async function fetchRow<T>(cache: TTLCacheService<T>, key: string): Promise<T | undefined> {
+async function fetchRow<T>(cache: Cache<T>, key: string): Promise<T | undefined> {
   try {
     return await cache.fetch(key);
   } catch (error) {

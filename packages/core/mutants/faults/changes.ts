@@ -198,8 +198,8 @@ export const CHANGES: readonly Fault[] = [
     name: 'a delta may remove as much as it likes',
     promise: 6,
     file: 'delta-round.ts',
-    find: "if (held.isCatastrophe(removed.length, size, emptied)) return 'snapshot';",
-    replace: 'void emptied;',
+    find: "if (parted.some((part) => held.isCatastrophe(part.missing.length, part.size, part.emptied))) return 'snapshot';",
+    replace: 'void parted;',
     caughtBy: BECOMES_SNAPSHOT,
   },
   {

@@ -185,7 +185,7 @@ export const GUARD: readonly Fault[] = [
     name: 'new rows make a catastrophe look smaller',
     promise: 6,
     file: 'held.ts',
-    find: 'this.size === 0 ? size : Math.min(size, this.#of)',
+    find: 'this.size === 0 ? size : Math.min(size, this.#of.get(name) ?? size)',
     replace: 'size',
     caughtBy: {
       file: 'survivors-refreshes.test.ts',

@@ -9,8 +9,8 @@
  * the list is empty.
  */
 import { createHash } from 'node:crypto';
-import type { ResolvedOptions } from '../options.ts';
 import type { Glance } from './glance.ts';
+import type { Reader } from './reader.ts';
 
 export interface Position {
   /** Which history of which database. */
@@ -58,16 +58,16 @@ export function xmaxOf(snapshot: string): string {
 }
 
 /** The position of what was seen. */
-export function cursorOf(options: ResolvedOptions, glance: Glance): string {
-  return writeCursor({ ...glance, fingerprint: fingerprintOf(options, glance) });
+export function cursorOf(readers: readonly Reader[], glance: Glance): string {
+  return writeCursor({ ...glance, fingerprint: fingerprintOf(readers, glance) });
 }
 
 /** Why what was seen now does not go on from that position; `undefined`: it does. */
-export function breakBetween(since: Position, now: Glance, options: ResolvedOptions): string | undefined {
+export function breakBetween(since: Position, now: Glance, readers: readonly Reader[]): string | undefined {
   if (now.incarnation !== since.incarnation) return 'another database, or another history of it, answers';
   if (BigInt(xmaxOf(now.snapshot)) < BigInt(xmaxOf(since.snapshot))) return 'the database has gone back in time';
   if (now.marked) return 'a table was truncated, or changed by a large statement';
-  if (fingerprintOf(options, now) !== since.fingerprint) return 'columns, tables, triggers or options have changed';
+  if (fingerprintOf(readers, now) !== since.fingerprint) return 'columns, tables, triggers or options have changed';
   if (!reachesBackTo(since.snapshot, now)) return 'the change log was pruned past the position';
   return undefined;
 }
@@ -78,15 +78,19 @@ export function reachesBackTo(snapshot: string, { floor }: Glance): boolean {
 }
 
 /** The last one of each source: it is asked for at every delta, and hardly ever changes. */
-const fingerprints = new WeakMap<ResolvedOptions, { readonly setup: string; readonly fingerprint: string }>();
+const fingerprints = new WeakMap<readonly Reader[], { readonly setup: string; readonly fingerprint: string }>();
 
 /** A hash, because parameters may be secrets and positions are kept on disk. */
-function fingerprintOf(options: ResolvedOptions, { setup }: Glance): string {
-  const last = fingerprints.get(options);
+function fingerprintOf(readers: readonly Reader[], { setup }: Glance): string {
+  const last = fingerprints.get(readers);
   if (last?.setup === setup) return last.fingerprint;
-  const { select, params, key, grouped, orderBy, presentWhen, follow } = options;
-  const read = JSON.stringify([select, params, key, grouped, orderBy, presentWhen, follow, setup]);
-  const fingerprint = createHash('sha256').update(read).digest('base64');
-  fingerprints.set(options, { setup, fingerprint });
+  const read = readers.map(({ options, follow, tag }) => {
+    const { select, params, key, grouped, orderBy, presentWhen } = options;
+    return [select, params, key, grouped, orderBy, presentWhen, follow, tag];
+  });
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([read, setup]))
+    .digest('base64');
+  fingerprints.set(readers, { setup, fingerprint });
   return fingerprint;
 }

@@ -3,21 +3,19 @@
  * lies between us and the server. The first row of the answer is what was seen, the others are rows of the SELECT.
  */
 import type { Answer, Statement } from '../database.ts';
-import type { ResolvedOptions } from '../options.ts';
-import type { Shape } from '../shape.ts';
-import { arrayLiteral, keyIsAmong, quoted, rowsQuery } from '../statements.ts';
+import { arrayLiteral, quoted, rowsQuery } from '../statements.ts';
 import { type Position, xminOf } from './cursor.ts';
-import type { FollowedTable, TouchedKeys } from './follow-options.ts';
+import type { TouchedKeys } from './follow-options.ts';
+import type { Reader } from './reader.ts';
 
 /** More keys than these are not read by the statement itself. */
 export const MOST_KEYS = 2000;
 
 /** What is asked, and of whom. */
 export interface GlanceRequest {
-  readonly options: ResolvedOptions;
-  readonly follow: readonly FollowedTable[];
-  readonly shape: Shape;
-  /** The names of the followed tables as the log has them, in the order of `follow`. */
+  /** The same array again means: the same statement. */
+  readonly readers: readonly Reader[];
+  /** The names of the followed tables as the log has them, in the order in which the readers name them. */
   readonly tables: readonly string[];
   /** `undefined`: only where we are. */
   readonly since: Position | undefined;
@@ -34,7 +32,7 @@ export interface Glance {
   readonly standby: boolean;
   /** The log holds everything from this transaction on. */
   readonly floor: string;
-  /** How the tables are followed, and the columns of the SELECT. */
+  /** How the tables are followed, and the columns of what is read. */
   readonly setup: string;
   /** Transactions from the snapshot's xmin on that are visible. */
   readonly doneXids: readonly string[];
@@ -45,36 +43,36 @@ export interface Glance {
   readonly keys: readonly string[];
 }
 
-/** The text for each shape, which belongs to one source: it is long, and the same at every delta. */
-const texts = new WeakMap<Shape, string>();
+/** The text for each set of readers: it is long, and the same at every delta. */
+const texts = new WeakMap<readonly Reader[], string>();
 
 export function glanceStatement(request: GlanceRequest): Statement {
-  const text = texts.get(request.shape) ?? glanceText(request);
-  texts.set(request.shape, text);
+  const text = texts.get(request.readers) ?? glanceText(request);
+  texts.set(request.readers, text);
   return { text, values: valuesOf(request), repeats: true };
 }
 
 function glanceText(request: GlanceRequest): string {
-  const { options, shape } = request;
-  const among = keyIsAmong(options, shape, {
-    texts: '(select array_agg(k) from evercache_touched)::text[]',
-    values: ({ cast, sqlOf }) => `(select array_agg(${sqlOf('k')}) from evercache_touched)::${cast}[]`,
+  const rows = request.readers.map(({ options, shape, among }, index) => {
+    const touched = `evercache_touched where reader = ${index}`;
+    // What has no column in it is decided before the SELECT is begun: with nothing touched it is not run.
+    const few = `exists (select from ${touched}) and (select count(*) from evercache_touched) <= ${MOST_KEYS}`;
+    return `select k, t, row_number() over () + ${index * 2 * MOST_KEYS} as place from (
+${rowsQuery(options, shape, `${among(touched)} and ${few}`)}
+) as touched_rows`;
   });
-  // What has no column in it is decided before the SELECT is begun: with nothing touched it is not run.
-  const few = `(select count(*) from evercache_touched) between 1 and ${MOST_KEYS}`;
   return `${withTouched(request)}
 select k, t from (
 select null as k, ${headSql(request)} as t, 0 as place
 union all
-select k, t, row_number() over () from (
-${rowsQuery(options, shape, `${among} and ${few}`)}
-) as touched_rows
+${rows.join('\nunion all\n')}
 ) as answer order by place`;
 }
 
 /** All keys that are touched, however many. */
 export function touchedStatement(request: GlanceRequest): Statement {
-  return { text: `${withTouched(request)}\nselect k from evercache_touched`, values: valuesOf(request) };
+  const text = `${withTouched(request)}\nselect ${taggedKey(request)} from evercache_touched`;
+  return { text, values: valuesOf(request) };
 }
 
 export function toGlance({ rows }: Answer): Glance {
@@ -93,13 +91,14 @@ export function toGlance({ rows }: Answer): Glance {
   return { snapshot, incarnation, standby, floor, setup: JSON.stringify(setup), doneXids, marked, touched, keys };
 }
 
-function valuesOf({ options, since, tables }: GlanceRequest): Statement['values'] {
+function valuesOf({ readers, since, tables }: GlanceRequest): Statement['values'] {
   const position = since === undefined ? [null, '{}'] : [xminOf(since.snapshot), arrayLiteral(since.doneXids)];
-  return [...options.params, ...position, arrayLiteral(tables)];
+  return [...readers.flatMap(({ options }) => options.params), ...position, arrayLiteral(tables)];
 }
 
-function parametersOf({ params }: ResolvedOptions): { xmin: string; done: string; tables: string } {
-  const place = params.length;
+/** The parameters of a SELECT come first: of several readers none has any. */
+function parametersOf({ readers }: GlanceRequest): { xmin: string; done: string; tables: string } {
+  const place = readers.flatMap(({ options }) => options.params).length;
   return {
     xmin: `$${place + 1}::text::xid8`,
     done: `$${place + 2}::text::text[]`,
@@ -112,9 +111,13 @@ function parametersOf({ params }: ResolvedOptions): { xmin: string; done: string
  * The planner takes the window for small, so nothing here may join: by a nested loop, a window that a long transaction
  * has kept open would cost its square. The upper bound bounds nothing, and is why a prepared statement uses the index.
  */
-function withTouched({ options, follow }: GlanceRequest): string {
-  const { xmin, done, tables } = parametersOf(options);
-  const keys = follow.map(({ keys }, index) => touchedSql(keys, `(${tables})[${index + 1}]`));
+function withTouched(request: GlanceRequest): string {
+  const { xmin, done, tables } = parametersOf(request);
+  const followed = request.readers.flatMap(({ follow }, reader) => follow.map(({ keys }) => ({ reader, keys })));
+  const keys = followed.map(
+    ({ reader, keys }, index) =>
+      `select ${reader} as reader, k from (${touchedSql(keys, `(${tables})[${index + 1}]`)}) as touched_${index}`,
+  );
   return `with evercache_logged as materialized (
 select xid, xid::text || ':' || count(*) over (partition by xid)::text as id, tbl, key, columns, op
 from evercache.change_log
@@ -124,10 +127,16 @@ where xid >= coalesce(${xmin}, pg_snapshot_xmin(pg_current_snapshot())) and xid 
 select distinct tbl, key collate "C" as key, columns, op from evercache_logged
 where ${xmin} is not null and id not in (select unnest(${done}))
 ), evercache_touched as materialized (
-select distinct k from (
+select distinct reader, k from (
 ${keys.join('\nunion all\n')}
 ) as keys where k is not null
 )`;
+}
+
+/** SQL of a touched key as the cache has it. */
+function taggedKey({ readers }: GlanceRequest): string {
+  if (readers.every(({ tag }) => tag === '')) return 'k';
+  return `(array[${readers.map(({ tag }) => `'${tag}'`).join(', ')}])[reader + 1] || k`;
 }
 
 function touchedSql(keys: TouchedKeys, table: string): string {
@@ -157,9 +166,17 @@ ${keys.sql}
  * Neither the timeline nor the start of the server tells of it (a backend that is killed is a crash, too), but its
  * statistics begin anew. A trigger's own xmin changes also when it was off for a while.
  */
-function headSql({ options, shape }: GlanceRequest): string {
-  const { tables } = parametersOf(options);
-  const types = shape.columns.map(({ name }) => `, pg_typeof(d.${quoted(name)})::oid::text`);
+function headSql(request: GlanceRequest): string {
+  const { tables } = parametersOf(request);
+  const columns = request.readers.map(
+    ({
+      options,
+      shape,
+    }) => `(select json_build_array((select json_agg(name) from json_object_keys(row_to_json(d.*)) as name)${shape.columns.map(({ name }) => `, pg_typeof(d.${quoted(name)})::oid::text`).join('')})
+    from (select q.* from (values (1)) as one left join (
+${options.select}
+) as q on false) as d)`,
+  );
   return `(select json_build_array(
 pg_current_snapshot()::text,
 concat_ws(' ', (pg_control_system()).system_identifier, pg_relation_filepath('evercache.meta'),
@@ -173,13 +190,10 @@ json_build_array(m.version, m.installed_at,
       select string_agg(concat_ws(' ', g.tgname, g.tgenabled, g.tgfoid, g.xmin), ', ' order by g.tgname)
       from pg_catalog.pg_trigger as g where g.tgrelid = f.id and not g.tgisinternal)))
     from (select n.name, to_regclass(n.name)::oid as id from unnest(${tables}) as n(name)) as f),
-  (select json_build_array((select json_agg(name) from json_object_keys(row_to_json(d.*)) as name)${types.join('')})
-    from (select q.* from (values (1)) as one left join (
-${options.select}
-) as q on false) as d)),
+  ${columns.join(',\n  ')}),
 (select coalesce(json_agg(distinct id), '[]') from evercache_logged where xid >= pg_snapshot_xmin(pg_current_snapshot())),
 exists (select from evercache_news where op = 'R'),
 (select count(*) from evercache_touched),
-case when (select count(*) from evercache_touched) <= ${MOST_KEYS} then (select coalesce(json_agg(k), '[]') from evercache_touched) else '[]' end
+case when (select count(*) from evercache_touched) <= ${MOST_KEYS} then (select coalesce(json_agg(${taggedKey(request)}), '[]') from evercache_touched) else '[]' end
 )::text from evercache.meta as m)`;
 }

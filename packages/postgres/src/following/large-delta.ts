@@ -7,9 +7,10 @@ import { fetchBatches } from '../cursor-batches.ts';
 import type { Lease } from '../database.ts';
 import { badResult } from '../errors.ts';
 import { rowReader, rowsOfKeys } from '../rows.ts';
-import { cursorFor, keysStatement, PLAN_FOR_ALL_ROWS } from '../statements.ts';
+import { cursorFor, PLAN_FOR_ALL_ROWS } from '../statements.ts';
 import { breakBetween, cursorOf } from './cursor.ts';
 import { type DeltaRequest, glanceStatement, toGlance, touchedStatement } from './glance.ts';
+import type { Reader } from './reader.ts';
 
 export class LargeDelta implements Delta<unknown> {
   readonly upserts: AsyncIterable<readonly [string, unknown]>;
@@ -34,36 +35,35 @@ export class LargeDelta implements Delta<unknown> {
   }
 
   async *#read(): AsyncGenerator<readonly [string, unknown]> {
-    const { options, since } = this.#request;
-    const lease = await options.database.lease({ signal: this.#signal, snapshot: true });
+    const { readers, since } = this.#request;
+    const lease = await readers[0]!.options.database.lease({ signal: this.#signal, snapshot: true });
     try {
       // A later snapshot than the one that found the keys too many: everything is looked at once more.
       const glance = toGlance(await lease.run(glanceStatement(this.#request)));
-      const broken = breakBetween(since, glance, options);
+      const broken = breakBetween(since, glance, readers);
       if (broken !== undefined) throw badResult(`the changes cannot be read any more: ${broken}`);
       await lease.run(PLAN_FOR_ALL_ROWS);
       await lease.run(cursorFor(touchedStatement(this.#request)));
       for await (const keys of fetchBatches(lease)) {
         for (const [key] of keys) this.#gone.add(key!);
       }
-      yield* this.#rowsOf(lease);
-      this.#cursor = cursorOf(options, glance);
+      for (const reader of readers) yield* this.#rowsOf(reader, lease);
+      this.#cursor = cursorOf(readers, glance);
     } finally {
       await lease.end();
     }
   }
 
-  async *#rowsOf(lease: Lease): AsyncGenerator<readonly [string, unknown]> {
-    const { options, shape } = this.#request;
-    const statement = keysStatement(options, shape, this.#gone);
+  async *#rowsOf({ options, tag, rowsOf }: Reader, lease: Lease): AsyncGenerator<readonly [string, unknown]> {
+    const touched = new Set([...this.#gone].filter((key) => key.startsWith(tag)));
+    const statement = rowsOf([...touched].map((key) => key.slice(tag.length)));
     if (statement === undefined) return;
-    const touched = new Set(this.#gone);
-    const reader = rowReader(options);
+    const rows = rowReader(options);
     await lease.run(cursorFor(statement));
-    for await (const rows of fetchBatches(lease)) {
-      for (const entry of reader.take(rowsOfKeys(rows, touched))) yield this.#found(entry);
+    for await (const batch of fetchBatches(lease)) {
+      for (const entry of rows.take(rowsOfKeys(batch, touched))) yield this.#found(entry);
     }
-    for (const entry of reader.finish()) yield this.#found(entry);
+    for (const entry of rows.finish()) yield this.#found(entry);
   }
 
   #found(entry: readonly [string, unknown]): readonly [string, unknown] {

@@ -1,0 +1,135 @@
+/** What the tables and views of a mirror share: the cache of all rows, and what of it is read. */
+import {
+  type CacheStatus,
+  type Clock,
+  type OptionsWithoutSchema,
+  parseDuration,
+  type RefreshOptions,
+  type RefreshReport,
+  systemClock,
+  TTLCacheService,
+} from 'evercache';
+import { assertKeys } from './assert-keys.ts';
+import type { ResolvedMirror, ResolvedTable } from './mirror-options.ts';
+import { MARKERS, MirrorSource } from './mirror-source.ts';
+import { type Shown, Tables } from './tables.ts';
+import { schemaOfEach } from './unchecked.ts';
+
+/** A table or a view, as the core sees it. */
+interface Face {
+  note(shown: Shown): void;
+  tell(shown: Shown): void;
+  forget(): void;
+  settled(): Promise<void>;
+}
+
+export type CacheOptions = Omit<OptionsWithoutSchema<unknown>, 'source' | 'schema'>;
+
+export class MirrorCore {
+  readonly cache: TTLCacheService<unknown>;
+  readonly tables: Tables;
+  readonly faces: Set<Face> = new Set();
+  /** Rows, and keys of views, that may not be served until everything has been read again. */
+  readonly invalid: Set<string> = new Set();
+  /** All tables, their options checked. */
+  readonly all: readonly ResolvedTable[];
+  readonly ttl: number;
+  /** Beyond this age nothing is served. */
+  readonly maxAge: number;
+  /** What is served is older than its ttl, as of the last refresh. */
+  isStale = false;
+  /** When the generation before the one that is shown was confirmed last. */
+  confirmedBefore = Number.NEGATIVE_INFINITY;
+  readonly #clock: Clock;
+  #confirmedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(mirror: ResolvedMirror, options: CacheOptions) {
+    const source = new MirrorSource(mirror, (tag) => this.tables.size({ tag }));
+    const hasSchemas = mirror.tables.some(({ schema }) => schema !== undefined);
+    this.cache = new TTLCacheService<unknown>({ ...options, source, ...(hasSchemas && { schema: schemaOfEach }) });
+    const { ttl = '5m', staleIfError = '1d', clock = systemClock } = options;
+    this.ttl = parseDuration(ttl)!;
+    this.maxAge = this.ttl + parseDuration(staleIfError)!;
+    this.#clock = clock;
+    this.all = mirror.tables;
+    this.cache.on('change', () => {
+      if (!this.tables.isBehind) this.confirmedBefore = this.#confirmedAt;
+    });
+    this.tables = new Tables(this.cache, mirror.tables, (shown) => {
+      if (this.tables.row(MARKERS.reread) !== undefined) this.invalid.clear();
+      // All of them first, and then the listeners: these may read whatever they like.
+      for (const face of this.faces) face.note(shown);
+      for (const face of this.faces) face.tell(shown);
+    });
+    const look = (): void => {
+      const { state, ageMs } = this.cache.inspect(MARKERS.loaded);
+      this.isStale = state === 'stale';
+      if (ageMs !== undefined) this.#confirmedAt = this.now() - ageMs;
+    };
+    this.cache.on('refresh', look);
+    this.cache.on('state', look);
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  async start(): Promise<void> {
+    await this.cache.start();
+    await this.settled();
+  }
+
+  async stop(): Promise<void> {
+    this.tables.clear();
+    this.invalid.clear();
+    for (const face of this.faces) face.forget();
+    await this.cache.stop();
+  }
+
+  async settled(): Promise<void> {
+    await this.tables.settled();
+    await Promise.all([...this.faces].map((face) => face.settled()));
+  }
+
+  /**
+   * Nothing of this is served until everything has been read again: a row that is wrong here may be in other hands in the
+   * tables, so it does not help to read it alone. The marker is gone until a snapshot brings it that was asked for later.
+   */
+  reread(invalid: readonly string[]): Promise<void> {
+    for (const key of invalid) this.invalid.add(key);
+    return this.cache.invalidate(MARKERS.reread);
+  }
+
+  async invalidateAll(): Promise<void> {
+    await this.cache.invalidateAll();
+    this.tables.clear();
+  }
+
+  /** By what has changed, which costs no more than a few keys would. */
+  async refresh({ keys = [], ...options }: RefreshOptions): Promise<RefreshReport> {
+    assertKeys(keys);
+    const report = await this.cache.refresh(options);
+    await this.tables.settled();
+    return withoutMarkers(report);
+  }
+
+  reports(): readonly RefreshReport[] {
+    return this.cache.reports().map(withoutMarkers);
+  }
+
+  status(): CacheStatus {
+    const { lastRefresh, size, ...status } = this.cache.status();
+    const markers = Object.values(MARKERS).filter((marker) => this.cache.has(marker)).length;
+    return { ...status, size: size - markers, ...(lastRefresh && { lastRefresh: withoutMarkers(lastRefresh) }) };
+  }
+}
+
+/** What a round did with rows; the markers come first among those that were added. */
+export function withoutMarkers(report: RefreshReport): RefreshReport {
+  const markers = Object.values<string>(MARKERS);
+  const sampleKeys = report.sampleKeys.filter((key) => !markers.includes(key));
+  const added = report.sampleKeys.length - sampleKeys.length;
+  const isWhole = report.kind === 'snapshot' && report.error === undefined;
+  const unchanged = isWhole ? report.unchanged - (markers.length - added) : report.unchanged;
+  return { ...report, sampleKeys, added: report.added - added, unchanged };
+}

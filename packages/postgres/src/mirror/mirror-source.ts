@@ -1,0 +1,143 @@
+/** Several tables as one source: all of them as of one moment, and what has changed in any of them by one statement. */
+import type { Cursor, Delta, FetchContext, SetPart, Source } from 'evercache';
+import { fetchBatches } from '../cursor-batches.ts';
+import type { Lease } from '../database.ts';
+import { Follower } from '../following/follower.ts';
+import type { Installation } from '../following/installation.ts';
+import { rowReader } from '../rows.ts';
+import type { PostgresSnapshot } from '../source.ts';
+import { arrayLiteral, declareStatement, PLAN_FOR_ALL_ROWS, SEES_EMPTIED_TABLE } from '../statements.ts';
+import { type ResolvedMirror, tagOf } from './mirror-options.ts';
+import { type TableReader, TableReaders } from './table-reader.ts';
+import { Unchecked } from './unchecked.ts';
+
+/** Rows that every snapshot has, and that say what is in memory: see `Tables`. */
+export const MARKERS = { loaded: '', reread: '.' } as const;
+
+export class MirrorSource implements Source<unknown> {
+  readonly breakerKey: unknown;
+  readonly #mirror: ResolvedMirror;
+  readonly #readers: TableReaders;
+  readonly #follower: Follower;
+  readonly #sizeOf: (tag: string) => number;
+  readonly #hasSchemas: boolean;
+
+  /** `sizeOf`: how many rows of a table can be read, by its tag. */
+  constructor(mirror: ResolvedMirror, sizeOf: (tag: string) => number) {
+    this.#mirror = mirror;
+    this.#sizeOf = sizeOf;
+    this.#hasSchemas = mirror.tables.some(({ schema }) => schema !== undefined);
+    this.#readers = new TableReaders(mirror);
+    this.#follower = new Follower({
+      database: mirror.database,
+      follow: mirror.tables.map(({ table }) => ({ name: table, keys: 'key' })),
+      readers: async (signal) => this.#readers.latest ?? (await this.#readers.readAlone(signal)),
+      look: (lease, tables) => this.#compareKeys(lease, tables),
+    });
+    this.breakerKey = mirror.client;
+  }
+
+  /** Each table is judged by itself: one that is suddenly empty is no small part of a large mirror. */
+  partOf(key: string): SetPart {
+    const name = tagOf(key);
+    return { name, size: this.#sizeOf(name) };
+  }
+
+  status(): Record<string, unknown> {
+    return this.#follower.status();
+  }
+
+  async fetchAll({ signal }: FetchContext): Promise<PostgresSnapshot<unknown>> {
+    let cursor: Cursor;
+    const entries = this.#readAll(signal, (position) => {
+      cursor = position;
+    });
+    return {
+      entries,
+      get cursor() {
+        return cursor;
+      },
+    };
+  }
+
+  async fetchChanges(since: Cursor, { signal }: FetchContext): Promise<Delta<unknown> | 'resync'> {
+    const delta = await this.#follower.changesSince(since, signal);
+    if (delta === 'resync' || !this.#hasSchemas) return delta;
+    const upserts = this.#uncheckedAll(delta.upserts);
+    return {
+      upserts,
+      get deletes() {
+        return delta.deletes;
+      },
+      get cursor() {
+        return delta.cursor;
+      },
+    };
+  }
+
+  async *#readAll(signal: AbortSignal, at: (position: Cursor) => void): AsyncGenerator<readonly [string, unknown]> {
+    const { lease, readers } = await this.#begin(signal);
+    try {
+      at(await this.#follower.positionOf(lease, readers));
+      for (const marker of Object.values(MARKERS)) yield [marker, true];
+      for (const reader of readers) {
+        const { options, shape, table } = reader;
+        const rows = rowReader(options);
+        await lease.run(declareStatement(options, shape));
+        for await (const batch of fetchBatches(lease)) {
+          for (const [key, row] of rows.take(batch)) {
+            yield [key, this.#hasSchemas ? new Unchecked(table.schema, row) : row];
+          }
+        }
+      }
+    } finally {
+      await lease.end();
+    }
+  }
+
+  /** A transaction that sees all tables as of one moment. */
+  async #begin(signal: AbortSignal): Promise<{ lease: Lease; readers: readonly TableReader[] }> {
+    for (;;) {
+      const lease = await this.#mirror.database.lease({ signal, snapshot: true });
+      try {
+        await lease.run(PLAN_FOR_ALL_ROWS);
+        const readers = await this.#readers.readBy(lease);
+        const { rows } = await lease.run(SEES_EMPTIED_TABLE);
+        if (rows[0]?.[0] !== 'true') return { lease, readers };
+      } catch (error) {
+        await lease.end();
+        throw error;
+      }
+      await lease.end();
+    }
+  }
+
+  async *#uncheckedAll(entries: Delta<unknown>['upserts']): AsyncGenerator<readonly [string, unknown]> {
+    const schemas = new Map(this.#mirror.tables.map(({ tag, schema }) => [tag, schema]));
+    for await (const [key, row] of entries) {
+      yield [key, new Unchecked(schemas.get(tagOf(key)), row)];
+    }
+  }
+
+  /** The log has to speak of rows by the keys that we know them by. */
+  async #compareKeys(lease: Lease, tables: readonly string[]): Promise<Installation> {
+    const readers = this.#readers.latest ?? (await this.#readers.readBy(lease));
+    const { rows } = await lease.run({
+      text: `select t.tbl, to_json(t.key_columns)::text from evercache.tables as t where t.tbl = any($1::text::text[])`,
+      values: [arrayLiteral(tables)],
+    });
+    const logged = new Map(rows.map(([table, key]) => [table, key]));
+    for (const [index, { keyColumns, shape }] of readers.entries()) {
+      const table = tables[index]!;
+      if (logged.get(table) !== JSON.stringify(keyColumns)) {
+        return { missing: `the change log knows the rows of table ${table} by another key` };
+      }
+      const isOtherText = shape.columns.some(
+        ({ name, sql }) => keyColumns.includes(name) && !['c', 'c::text'].includes(sql('c')),
+      );
+      if (isOtherText)
+        return { missing: `the key of table ${table} is of a type that the change log writes differently` };
+    }
+    return { tables };
+  }
+}

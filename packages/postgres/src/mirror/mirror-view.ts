@@ -1,0 +1,224 @@
+/**
+ * Values made of rows of several tables: built when somebody asks (or ahead), kept, and dropped exactly when something
+ * they looked at has changed. What was dropped is built again at the next look; if it is equal, it is the same object.
+ */
+import {
+  type CacheChange,
+  type CacheStatus,
+  type CheckedRow,
+  type Frozen,
+  RowCheck,
+  type SnapshotOptions,
+} from 'evercache';
+import { Dependents } from './dependents.ts';
+import { type Found, MirrorFace } from './face.ts';
+import { freeze, sameOf } from './identity.ts';
+import { MapSnapshot } from './map-snapshot.ts';
+import type { MirrorCore } from './mirror-core.ts';
+import { Reading } from './reading.ts';
+import { Slice } from './slice.ts';
+import type { Shown } from './tables.ts';
+import type { ResolvedView } from './view-options.ts';
+
+/** A value, as it was built last. */
+class Entry<V> {
+  readonly key: string;
+  value: V | undefined;
+  /** Something it looked at has changed since, or it was never built. */
+  isDropped = true;
+  /** Why the newest value was refused; `value` is the last good one. */
+  problem: string | undefined;
+  /** When the value was confirmed last; `undefined`: with everything else. */
+  confirmedAt: number | undefined;
+  /** What it looked at. */
+  seen: readonly string[] = [];
+
+  constructor(key: string) {
+    this.key = key;
+  }
+}
+
+export class MirrorView<V> extends MirrorFace<V> {
+  readonly #view: ResolvedView;
+  readonly #reading: Reading;
+  readonly #check: RowCheck<V>;
+  readonly #entries = new Map<string, Entry<V>>();
+  readonly #dependents = new Dependents<Entry<V>>();
+  readonly #refused = new Set<Entry<V>>();
+  /** Keys that the generation shown last has dropped. */
+  #dropped: string[] = [];
+  /** Keys to be built ahead, or all of them. */
+  #ahead: Set<string> | 'all' = new Set();
+  #building: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(core: MirrorCore, view: ResolvedView) {
+    super(view.name, core);
+    this.#view = view;
+    this.#reading = new Reading(core.tables, core.all);
+    this.#check = new RowCheck<V>(view.schema as never);
+    core.tables.list(view.keys.tag);
+    this.#buildAhead('all');
+  }
+
+  get size(): number {
+    return this.core.tables.isOpen ? this.core.tables.size(this.#view.keys) : 0;
+  }
+
+  *keys(): Generator<string> {
+    const { tag } = this.#view.keys;
+    for (const key of this.core.tables.keys(this.#view.keys)) yield key.slice(tag.length);
+  }
+
+  /** Builds what has not been built yet, so that nothing can change it. */
+  snapshot(options?: SnapshotOptions): Frozen<V> {
+    return new MapSnapshot(this.core.cache.snapshot(options), new Map(this.entries()));
+  }
+
+  override async settled(): Promise<void> {
+    await super.settled();
+    while (this.#building !== undefined) await this.#building;
+  }
+
+  forget(): void {
+    this.#entries.clear();
+    this.#dependents.clear();
+    this.#refused.clear();
+  }
+
+  protected rowKey(key: string): string {
+    return this.#view.keys.tag + key;
+  }
+
+  protected invalidKey(key: string): string {
+    return `:${this.name}:${key}`;
+  }
+
+  protected find(key: string): Found<V> | undefined {
+    const known = this.#entries.get(key);
+    if (known !== undefined && !known.isDropped && known.problem === undefined) return known;
+    const row = this.core.tables.row(this.rowKey(key));
+    if (row === undefined) return undefined;
+    const entry = known ?? new Entry<V>(key);
+    if (known === undefined) this.#entries.set(key, entry);
+    if (entry.isDropped) this.#build(entry, row);
+    if (entry.problem === undefined) return entry;
+    const ageMs = this.#ageOf(entry);
+    const isServed = ageMs !== undefined && ageMs <= this.core.maxAge;
+    return { value: isServed ? entry.value : undefined, problem: entry.problem, ageMs };
+  }
+
+  protected *inputs(key: string): Generator<string> {
+    this.find(key);
+    for (const name of this.#entries.get(key)?.seen ?? []) yield* this.core.tables.keysNamed(name);
+  }
+
+  protected refused(): CacheStatus['quarantine'] {
+    return [...this.#refused].map((entry) => ({
+      key: entry.key,
+      message: entry.problem ?? '',
+      ageMs: this.#ageOf(entry),
+    }));
+  }
+
+  note({ touched, removed, added }: Shown): void {
+    this.#dropped = [];
+    if (touched === undefined) {
+      for (const entry of this.#entries.values()) {
+        if (this.core.tables.row(this.rowKey(entry.key)) === undefined) this.#forget(entry.key);
+        else this.#drop(entry);
+      }
+    } else {
+      this.#dependents.visit(touched, (entry) => this.#drop(entry));
+    }
+    const { tag } = this.#view.keys;
+    const own = (keys: readonly string[]): string[] =>
+      keys.filter((key) => key.startsWith(tag)).map((key) => key.slice(tag.length));
+    for (const key of own(removed)) this.#forget(key);
+    this.#buildAhead(touched === undefined ? 'all' : [...this.#dropped, ...own(added)]);
+  }
+
+  protected changesOf({ added, removed }: Shown): Omit<CacheChange, 'generation'> {
+    const { tag } = this.#view.keys;
+    const own = (keys: readonly string[]): string[] =>
+      keys.filter((key) => key.startsWith(tag)).map((key) => key.slice(tag.length));
+    const updated = this.#dropped.filter((key) => this.#entries.has(key));
+    return { added: own(added), updated, removed: own(removed) };
+  }
+
+  #drop(entry: Entry<V>): void {
+    if (entry.isDropped) return;
+    entry.isDropped = true;
+    // Whatever comes of it: the value it has was true at the round before.
+    entry.confirmedAt ??= this.core.confirmedBefore;
+    this.#dropped.push(entry.key);
+  }
+
+  #forget(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#dependents.remove(entry, entry.seen);
+    this.#refused.delete(entry);
+  }
+
+  #build(entry: Entry<V>, row: unknown): void {
+    const seen = this.#reading.begin();
+    seen.add(this.rowKey(entry.key));
+    const { value, problem } = this.#checked(row, entry.key);
+    entry.isDropped = false;
+    entry.seen = this.#dependents.move(entry, entry.seen, seen);
+    const isNew = entry.problem !== problem;
+    entry.problem = problem;
+    if (problem === undefined) {
+      entry.value = freeze(sameOf(value as V, entry.value));
+      entry.confirmedAt = undefined;
+      this.#refused.delete(entry);
+    } else {
+      this.#refused.add(entry);
+      if (isNew) this.events.emit('quarantine', { key: entry.key, message: problem });
+    }
+  }
+
+  #checked(row: unknown, key: string): { readonly value?: V; readonly problem?: string | undefined } {
+    let built: unknown;
+    try {
+      built = this.#view.build(row, this.#reading.tables, key);
+    } catch (error) {
+      return { problem: `build threw ${error instanceof Error ? error.name : typeof error}` };
+    }
+    if (built === undefined) return { problem: 'build gave undefined, which means absent' };
+    const checked: CheckedRow<V> | Promise<unknown> = this.#check.check(built);
+    if (!(checked instanceof Promise)) return checked;
+    checked.catch(() => {});
+    return { problem: 'the schema answers later; expected one that answers at once' };
+  }
+
+  /** Since the last good value of a refused one was confirmed; `undefined`: there is none. */
+  #ageOf({ value, confirmedAt }: Entry<V>): number | undefined {
+    return value === undefined ? undefined : this.core.now() - (confirmedAt ?? this.core.confirmedBefore);
+  }
+
+  #buildAhead(keys: 'all' | readonly string[]): void {
+    if (!this.#view.ahead || keys.length === 0) return;
+    if (keys === 'all') this.#ahead = keys;
+    else if (this.#ahead !== 'all') for (const key of keys) this.#ahead.add(key);
+    this.#building ??= this.#buildAll().finally(() => {
+      this.#building = undefined;
+    });
+  }
+
+  async #buildAll(): Promise<void> {
+    const slice = new Slice();
+    // Not in the step that shows the generation.
+    await slice.next();
+    while (this.#ahead === 'all' || this.#ahead.size > 0) {
+      const keys = this.#ahead === 'all' ? this.keys() : this.#ahead;
+      this.#ahead = new Set();
+      for (const key of keys) {
+        this.peek(key);
+        if (slice.isOver()) await slice.next();
+      }
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/** Reads the rows of one table of a mirror; its keys are those of the change log, behind the table's tag. */
+import type { Lease, Statement } from '../database.ts';
+import { badResult } from '../errors.ts';
+import type { Reader } from '../following/reader.ts';
+import { type ResolvedOptions, resolveOptions } from '../options.ts';
+import type { Column, Shape } from '../shape.ts';
+import { ShapeReader } from '../shape-reader.ts';
+import { arrayLiteral, quoted, rowsQuery } from '../statements.ts';
+import type { ResolvedMirror, ResolvedTable } from './mirror-options.ts';
+
+export interface TableReader extends Reader {
+  readonly table: ResolvedTable;
+  readonly keyColumns: readonly string[];
+}
+
+/** The tables as they were found last. */
+export class TableReaders {
+  readonly #mirror: ResolvedMirror;
+  readonly #shapes = new Map<
+    string,
+    { readonly key: string; readonly options: ResolvedOptions; readonly shapes: ShapeReader }
+  >();
+  latest: readonly TableReader[] | undefined;
+
+  constructor(mirror: ResolvedMirror) {
+    this.#mirror = mirror;
+  }
+
+  /** Asks what keys and columns the tables have. In a transaction, they are locked against changes of that. */
+  async readBy(lease: Lease): Promise<readonly TableReader[]> {
+    const { tables } = this.#mirror;
+    const { rows } = await lease.run(primaryKeys(tables));
+    const readers: TableReader[] = [];
+    for (const [index, table] of tables.entries()) {
+      const [exists, primaryKey] = rows[index]!;
+      if (exists !== 'true') throw badResult(`relation ${table.table} does not exist`, '42P01');
+      const keyColumns = table.key ?? (JSON.parse(primaryKey ?? '[]') as string[]);
+      if (keyColumns.length === 0) {
+        throw badResult(`relation ${table.table} has no primary key: expected the option "tables.${table.name}.key"`);
+      }
+      const { options, shapes } = this.#optionsOf(table, keyColumns);
+      readers.push(tableReader({ table, keyColumns, options, shape: await shapes.readBy(lease) }));
+    }
+    this.latest = readers;
+    return readers;
+  }
+
+  async readAlone(signal: AbortSignal): Promise<readonly TableReader[]> {
+    const lease = await this.#mirror.database.lease({ signal, snapshot: false });
+    try {
+      return await this.readBy(lease);
+    } finally {
+      void lease.end();
+    }
+  }
+
+  #optionsOf(table: ResolvedTable, keyColumns: readonly string[]): { options: ResolvedOptions; shapes: ShapeReader } {
+    const key = JSON.stringify(keyColumns);
+    const known = this.#shapes.get(table.name);
+    if (known?.key === key) return known;
+    const columns = table.columns && [...new Set([...keyColumns, ...table.columns])].map(quoted).join(', ');
+    const select = `select ${columns ?? '*'} from ${table.table}${table.where === undefined ? '' : `\nwhere ${table.where}`}`;
+    const { client } = this.#mirror;
+    const options = resolveOptions({ client, select, key: keyColumns[0]!, ...(table.map && { map: table.map }) });
+    const made = { key, options, shapes: new ShapeReader(options) };
+    this.#shapes.set(table.name, made);
+    return made;
+  }
+}
+
+function primaryKeys(tables: readonly ResolvedTable[]): Statement {
+  return {
+    text: `select (to_regclass(f.name) is not null)::text, (
+    select json_agg(a.attname order by k.place) from pg_catalog.pg_index as i
+      cross join unnest(i.indkey::int2[]) with ordinality as k(attnum, place)
+      join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+    where i.indrelid = to_regclass(f.name) and i.indisprimary and k.place <= i.indnkeyatts)::text
+  from unnest($1::text::text[]) with ordinality as f(name, place) order by f.place`,
+    values: [arrayLiteral(tables.map(({ table }) => table))],
+  };
+}
+
+interface Found {
+  readonly table: ResolvedTable;
+  readonly keyColumns: readonly string[];
+  readonly options: ResolvedOptions;
+  readonly shape: Shape;
+}
+
+function tableReader({ table, keyColumns, options, shape: found }: Found): TableReader {
+  const { tag } = table;
+  const keys = keyColumns.map((name) => columnOf(found, name, table));
+  // Several columns: their texts as JSON.stringify writes them, as in the log.
+  const texts = keys.map(({ name }) => `r.${quoted(name)}::text`);
+  const text =
+    texts.length === 1 ? texts[0]! : `'[' || ${texts.map((one) => `to_json(${one})::text`).join(` || ',' || `)} || ']'`;
+  const shape = { ...found, keySql: `'${tag}' || ${text}` };
+  const among = (relation: string): string => {
+    const part = (index: number): string => (keys.length === 1 ? 'k' : `(k::json ->> ${index})`);
+    // By each column in its own type, so that the index of the primary key is used: more than is wanted where these
+    // are several, so the whole text has the last word.
+    const byColumn = keys.flatMap(({ name, comparison }, index) => {
+      if (comparison === undefined) return [];
+      const { cast, sqlOf } = comparison;
+      return `q.${quoted(name)} = any((select array_agg(${sqlOf(part(index))}) from ${relation})::${cast}[])`;
+    });
+    const byText = `${text} = any((select array_agg(k) from ${relation})::text[])`;
+    return [...byColumn, ...(keys.length === 1 && byColumn.length === 1 ? [] : [byText])].join(' and ');
+  };
+  return {
+    table,
+    keyColumns,
+    options,
+    shape,
+    follow: [{ name: table.table, keys: 'key' }],
+    tag,
+    among,
+    rowsOf: (wanted) => {
+      const list = [...wanted];
+      if (list.length === 0) return undefined;
+      const text = rowsQuery(options, shape, among('unnest($1::text::text[]) as listed(k)'));
+      return { text, values: [arrayLiteral(list)] };
+    },
+  };
+}
+
+function columnOf({ columns }: Shape, name: string, { name: table }: ResolvedTable): Column {
+  const column = columns.find((known) => known.name === name);
+  if (column !== undefined) return column;
+  throw badResult(`column "${name}" does not exist: option "tables.${table}.key" needs it`, '42703');
+}
