@@ -57,6 +57,15 @@ describe('a table or a view of a mirror', () => {
     expect(view.get('4')).toEqual([]);
   });
 
+  test('is told of a change as it happens, where push is wanted', async () => {
+    const { mirror, names } = mirrorOf(database.pool, { push: 'leader' });
+    await mirror.start();
+    await expect.poll(() => mirror.status().watching, { timeout: 10_000 }).toBe(true);
+    await database.pool.query(`update tools set name = 'told' where id = 3`);
+    await expect.poll(() => names('3'), { timeout: 10_000 }).toEqual(['told']);
+    expect(mirror.status().source).toMatchObject({ push: { mode: 'leader' } });
+  });
+
   test('may be stopped while it is being prepared, and started again', async () => {
     await database.pool.query(`insert into agents select n from generate_series(10, 9999) as n;
       insert into agent_tools select n, 1 from generate_series(10, 9999) as n`);
@@ -229,6 +238,7 @@ describe('wrong options of a mirror', () => {
       'option "tables.a.table": expected the name of a table, got undefined',
     ],
     ['a key that is none', { ...right, tables: { a: { table: 'a', key: [] } } }, 'expected at least one column'],
+    ['a wrong push', { ...right, push: 'loud' }, 'option "push"'],
     ['a source', { ...right, source: {} }, 'unknown option "source"'],
     ['a wrong time', { ...right, ttl: -1 }, 'option "ttl"'],
   ])('%s: one TypeError', (_name, options, message) => {

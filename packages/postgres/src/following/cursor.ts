@@ -84,9 +84,9 @@ const fingerprints = new WeakMap<readonly Reader[], { readonly setup: string; re
 function fingerprintOf(readers: readonly Reader[], { setup }: Glance): string {
   const last = fingerprints.get(readers);
   if (last?.setup === setup) return last.fingerprint;
-  const read = readers.map(({ options, follow, tag }) => {
+  const read = readers.map(({ options, shape, follow, tag }) => {
     const { select, params, key, grouped, orderBy, presentWhen } = options;
-    return [select, params, key, grouped, orderBy, presentWhen, follow, tag];
+    return [select, params, key, shape.keySql, grouped, orderBy, presentWhen, follow, tag];
   });
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([read, setup]))

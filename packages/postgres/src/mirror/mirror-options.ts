@@ -3,6 +3,7 @@ import type { OptionsWithoutSchema, StandardSchema } from 'evercache';
 import { type PostgresClient, toDatabase } from '../clients.ts';
 import type { Database } from '../database.ts';
 import type { PostgresRow } from '../options.ts';
+import { type PushMode, type PushSettings, type ResolvedPush, resolvePush } from '../push/push-options.ts';
 
 /** One table of a mirror. */
 export interface MirrorTableOptions<Row = unknown> {
@@ -38,6 +39,8 @@ export interface MirrorOptions<Tables extends MirrorTables>
   /** A `pg` Pool, a postgres.js client or a PGlite instance. Sources with the same client share one breaker. */
   readonly client: PostgresClient;
   readonly tables: Tables;
+  /** Whether a change is told as it happens: see `FollowOptions.push`. @default 'off' */
+  readonly push?: PushMode | PushSettings;
 }
 
 /** One table, its options checked. */
@@ -60,6 +63,8 @@ export interface ResolvedMirror {
   readonly client: PostgresClient;
   readonly database: Database;
   readonly tables: readonly ResolvedTable[];
+  /** `undefined`: it is off. */
+  readonly push: ResolvedPush | undefined;
 }
 
 const KNOWN_IN_TABLE = ['table', 'key', 'columns', 'where', 'map', 'schema', 'indexes'] as const;
@@ -75,13 +80,14 @@ export function tagOf(key: string): string {
 export function resolveMirror({
   client,
   tables,
-}: Pick<MirrorOptions<MirrorTables>, 'client' | 'tables'>): ResolvedMirror {
+  push = 'off',
+}: Pick<MirrorOptions<MirrorTables>, 'client' | 'tables' | 'push'>): ResolvedMirror {
   const database = toDatabase(client);
   if (database === undefined) fail('client', 'a pg Pool, a postgres.js client or a PGlite instance', client);
   if (typeof tables !== 'object' || tables === null || Array.isArray(tables)) fail('tables', 'an object', tables);
   const resolved = Object.entries(tables).map(([name, table]) => resolveTable(name, table));
   if (resolved.length === 0) fail('tables', 'at least one table', tables);
-  return { client, database, tables: resolved };
+  return { client, database, tables: resolved, push: resolvePush(push, client, fail) };
 }
 
 function resolveTable(name: string, options: MirrorTableOptions): ResolvedTable {

@@ -4,6 +4,7 @@ import { fetchBatches } from '../cursor-batches.ts';
 import type { Lease } from '../database.ts';
 import { Follower } from '../following/follower.ts';
 import type { Installation } from '../following/installation.ts';
+import { type Push, pushFor } from '../push/push.ts';
 import { rowReader } from '../rows.ts';
 import type { PostgresSnapshot } from '../source.ts';
 import { arrayLiteral, declareStatement, PLAN_FOR_ALL_ROWS, SEES_EMPTIED_TABLE } from '../statements.ts';
@@ -16,11 +17,13 @@ export const MARKERS = { loaded: '', reread: '.' } as const;
 
 export class MirrorSource implements Source<unknown> {
   readonly breakerKey: unknown;
+  readonly watch?: NonNullable<Push['watch']>;
   readonly #mirror: ResolvedMirror;
   readonly #readers: TableReaders;
   readonly #follower: Follower;
   readonly #sizeOf: (tag: string) => number;
   readonly #hasSchemas: boolean;
+  readonly #push: Push | undefined;
 
   /** `sizeOf`: how many rows of a table can be read, by its tag. */
   constructor(mirror: ResolvedMirror, sizeOf: (tag: string) => number) {
@@ -35,6 +38,8 @@ export class MirrorSource implements Source<unknown> {
       look: (lease, tables) => this.#compareKeys(lease, tables),
     });
     this.breakerKey = mirror.client;
+    this.#push = mirror.push && pushFor(mirror.client, mirror.push);
+    if (this.#push?.watch !== undefined) this.watch = this.#push.watch;
   }
 
   /** Each table is judged by itself: one that is suddenly empty is no small part of a large mirror. */
@@ -44,7 +49,7 @@ export class MirrorSource implements Source<unknown> {
   }
 
   status(): Record<string, unknown> {
-    return this.#follower.status();
+    return { ...this.#follower.status(), ...(this.#push === undefined ? {} : { push: this.#push.status() }) };
   }
 
   async fetchAll({ signal }: FetchContext): Promise<PostgresSnapshot<unknown>> {
