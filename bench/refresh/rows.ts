@@ -214,7 +214,7 @@ async function memoryAndSlices({ admin, databaseUrl, rows, rounds }: MemoryAndSl
         await cache.refresh();
       }
     });
-    const idle = await watchSlices(() => new Promise((resolve) => setTimeout(resolve, 2000)));
+    const idle = await watchSlices(() => new Promise((resolve) => setTimeout(resolve, rounds * 30)));
     const name = `${rows} rows`;
     const heap = (contender: string, bytes: number): Measurement => ({
       case: name,

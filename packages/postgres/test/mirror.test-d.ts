@@ -1,11 +1,12 @@
 /** Checked by the type checker alone: `npm run types`. */
-import type { Cache } from 'evercache';
+import type { Cache, StandardSchema } from 'evercache';
 import { expectTypeOf } from 'vitest';
-import { z } from 'zod';
 import type { PostgresClient } from '../src/index.ts';
 import { type MirrorView, type PostgresRow, postgresMirror } from '../src/index.ts';
 
 declare const client: PostgresClient;
+declare const nameSchema: StandardSchema<{ name: string }>;
+declare const textSchema: StandardSchema<string>;
 
 const mirror = postgresMirror({
   name: 'x',
@@ -13,7 +14,7 @@ const mirror = postgresMirror({
   tables: {
     plain: { table: 'plain' },
     mapped: { table: 'mapped', map: (row) => ({ id: Number(row.id) }), indexes: ['id'] },
-    checked: { table: 'checked', schema: z.object({ name: z.string() }) },
+    checked: { table: 'checked', schema: nameSchema },
   },
 });
 
@@ -44,7 +45,7 @@ expectTypeOf(
     name: 'w',
     keys: 'plain',
     build: () => ({ any: 1 }),
-    schema: z.object({ any: z.number() }).transform(String),
+    schema: textSchema,
   }),
 ).toEqualTypeOf<MirrorView<string>>();
 

@@ -39,7 +39,7 @@ export class MirrorCore {
   /** What is served is older than its ttl, as of the last refresh. */
   isStale = false;
   /** When the generation before the one that is shown was confirmed last. */
-  confirmedBefore = Number.NEGATIVE_INFINITY;
+  confirmedBefore: number = Number.NEGATIVE_INFINITY;
   readonly #clock: Clock;
   #confirmedAt = Number.NEGATIVE_INFINITY;
 
