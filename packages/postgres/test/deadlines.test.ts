@@ -255,7 +255,8 @@ describe('past its deadline a call over postgres.js', () => {
       await once(opened, 'connect');
       return opened;
     };
-    const sql = openSql(own.server.url, { max: 1, socket });
+    // An option that its types do not know.
+    const sql = openSql(own.server.url, { max: 1, socket } as postgres.Options<Record<string, never>>);
     const source = postgresSource({ client: sql, select: 'select 1 as id', key: 'id' });
     expect(await source.fetchOne('1', context())).toEqual({ id: 1 });
     const bystanders = [open(), open()] as const;

@@ -1,0 +1,106 @@
+/**
+ * pgbouncer in transaction pooling before a server, where the program is installed. It ends with the process that
+ * started it, whatever becomes of that.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { serverOwner } from './postgres-binaries.ts';
+import { freePort } from './private-postgres.ts';
+
+export interface Pgbouncer {
+  readonly url: string;
+  /** Kills it, with all sessions, and starts it again. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Debian keeps it where only root looks. */
+const PROGRAM = ['pgbouncer', '/usr/sbin/pgbouncer'].find((name) => spawnSync(name, ['--version']).status === 0);
+
+export function hasPgbouncer(): boolean {
+  return PROGRAM !== undefined;
+}
+
+/** Before the database of that URL. */
+export async function startPgbouncer(url: string): Promise<Pgbouncer> {
+  if (PROGRAM === undefined) throw new Error('pgbouncer is not installed');
+  const owner = serverOwner();
+  const directory = mkdtempSync(join(tmpdir(), 'evercache-pgbouncer-'));
+  const port = await freePort();
+  const file = join(directory, 'pgbouncer.ini');
+  writeFileSync(file, configuration(new URL(url), port), { mode: 0o600 });
+  if (owner !== undefined) for (const name of [directory, file]) chownSync(name, owner.uid, owner.gid);
+  chmodSync(directory, 0o700);
+  const through = new URL(url);
+  through.port = String(port);
+  let running: ChildProcess | undefined;
+  const kill = async (): Promise<void> => {
+    if (running === undefined || running.exitCode !== null) return;
+    const gone = new Promise((resolve) => running?.once('exit', resolve));
+    running.ref();
+    running.stdin?.end();
+    await gone;
+  };
+  const start = async (): Promise<void> => {
+    // The shell reads until whoever holds the other end lets go, or dies.
+    const script = '"$0" -q "$1" & program=$!; cat > /dev/null; kill -9 $program; wait $program 2> /dev/null';
+    running = spawn('/bin/sh', ['-c', script, PROGRAM, file], {
+      ...owner,
+      cwd: directory,
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    running.unref();
+    (running.stdin as unknown as { unref(): void }).unref();
+    await answers(port, () => readFileSync(join(directory, 'log'), 'utf8'));
+  };
+  await start();
+  return {
+    url: through.href,
+    async restart() {
+      await kill();
+      await start();
+    },
+    async stop() {
+      await kill();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function configuration({ hostname, port, pathname, username, password }: URL, listenPort: number): string {
+  const name = pathname.slice(1);
+  return `[databases]
+${name} = host=${hostname} port=${port} dbname=${name} user=${username} password=${decodeURIComponent(password)}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${listenPort}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 4
+server_login_retry = 0.2
+query_wait_timeout = 5
+ignore_startup_parameters = extra_float_digits,options
+logfile = log
+`;
+}
+
+async function answers(port: number, log: () => string): Promise<void> {
+  for (let waited = 0; waited < 10_000; waited += 20) {
+    const isThere = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.on('error', () => resolve(false));
+    });
+    if (isThere) return;
+    await sleep(20);
+  }
+  throw new Error(`pgbouncer did not start:\n${log()}`);
+}
