@@ -29,23 +29,18 @@ export interface PrivatePostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** @default a free one */
   readonly port?: number;
-  /** What it begins with. @default a new, empty cluster */
-  readonly data?: PrivatePostgresData;
-}
-
-/** A cluster that comes from elsewhere. */
-export interface PrivatePostgresData {
-  /** Of the superuser in it. */
-  readonly password: string;
-  /** Makes the data directory, which is not there yet. */
-  fill(dataDirectory: string): Promise<void>;
+  /** Of the superuser. @default a new one */
+  readonly password?: string;
+  /** Makes the data directory, which is not there yet. @default a new, empty cluster */
+  fill?(dataDirectory: string): Promise<void>;
 }
 
 /** Starts a server; throws with the reason where none can be had. */
 export async function startPrivatePostgres({
   settings = {},
   port,
-  data,
+  password = randomBytes(12).toString('hex'),
+  fill,
 }: PrivatePostgresOptions = {}): Promise<PrivatePostgres> {
   const owner = serverOwner();
   const directory = mkdtempSync(join(tmpdir(), 'evercache-postgres-'));
@@ -57,11 +52,10 @@ export async function startPrivatePostgres({
   );
   watchdog.unref();
   (watchdog.stdin as unknown as { unref(): void }).unref();
-  const password = data?.password ?? randomBytes(12).toString('hex');
   try {
     const binaries = await postgresBinaries(directory, owner);
-    if (data === undefined) initialise({ binaries, directory, owner, password });
-    else await data.fill(join(directory, 'data'));
+    if (fill === undefined) initialise({ binaries, directory, owner, password });
+    else await fill(join(directory, 'data'));
     const server = new PrivatePostgres({
       binaries,
       directory,

@@ -4,39 +4,48 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { copyOf, settingsOfCopy } from '../../../test/support/copy-of-postgres.ts';
+import { copyOf } from '../../../test/support/copy-of-postgres.ts';
+import { hasPgbouncer, type Pgbouncer, startPgbouncer } from '../../../test/support/pgbouncer.ts';
 import { freePort, type PrivatePostgres, startPrivatePostgres } from '../../../test/support/private-postgres.ts';
+import { isRunning } from '../../../test/support/process-tree.ts';
+import { dumpInto } from './dump.ts';
 import { INSTALL, TABLES } from './schema.ts';
+
+const DATABASE = 'torture';
 
 const SETTINGS = {
   max_connections: '80',
-  wal_keep_size: '1GB',
-  max_wal_size: '2GB',
+  wal_keep_size: '256MB',
   deadlock_timeout: '50ms',
   // Else a standby starts from a checkpoint that may be minutes away.
   checkpoint_timeout: '30s',
 };
 
 export class Cluster {
+  readonly pooler: Pgbouncer | undefined;
   #primary: PrivatePostgres;
   #standby: PrivatePostgres | undefined;
   readonly #ports: { readonly primary: number; readonly standby: number };
 
-  private constructor(primary: PrivatePostgres, standbyPort: number) {
+  private constructor(primary: PrivatePostgres, standbyPort: number, pooler: Pgbouncer | undefined) {
     this.#primary = primary;
     this.#ports = { primary: primary.port, standby: standbyPort };
+    this.pooler = pooler;
   }
 
   static async start(): Promise<Cluster> {
     const primary = await startPrivatePostgres({ settings: SETTINGS });
+    let cluster: Cluster | undefined;
     try {
-      const cluster = new Cluster(primary, await freePort());
-      await cluster.query(`${TABLES}`);
+      await query(primary.url, `create database ${DATABASE}`);
+      const pooler = hasPgbouncer() ? await startPgbouncer(urlOf(primary)) : undefined;
+      cluster = new Cluster(primary, await freePort(), pooler);
+      await cluster.query(TABLES);
       await cluster.query(INSTALL);
       await cluster.rebuildStandby();
       return cluster;
     } catch (error) {
-      await primary.stop();
+      await (cluster ?? primary).stop();
       throw error;
     }
   }
@@ -51,32 +60,23 @@ export class Cluster {
   }
 
   get primaryUrl(): string {
-    return this.#primary.url;
+    return urlOf(this.#primary);
   }
 
   get standbyUrl(): string {
-    return this.#primary.url.replace(`:${this.#ports.primary}/`, `:${this.#ports.standby}/`);
+    return this.primaryUrl.replace(`:${this.#ports.primary}/`, `:${this.#ports.standby}/`);
   }
 
-  async query<Row>(text: string, url: string = this.primaryUrl): Promise<Row[]> {
-    const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000, query_timeout: 20_000 });
-    client.on('error', () => {});
-    await client.connect();
-    try {
-      return (await client.query(text)).rows as Row[];
-    } finally {
-      await client.end().catch(() => {});
-    }
+  query<Row>(text: string, url: string = this.primaryUrl): Promise<Row[]> {
+    return query(url, text);
   }
 
   /** A new standby from the primary as it is now. */
   async rebuildStandby(): Promise<void> {
     await this.#standby?.stop();
-    this.#standby = await startPrivatePostgres({
-      port: this.#ports.standby,
-      settings: { ...SETTINGS, ...settingsOfCopy(this.#primary) },
-      data: copyOf(this.#primary, 'standby'),
-    });
+    this.#standby = undefined;
+    const copy = copyOf(this.#primary, 'standby', SETTINGS);
+    this.#standby = await startPrivatePostgres({ port: this.#ports.standby, ...copy });
   }
 
   /** The primary dies, and the standby, which may have died before, takes its place as far as it has come. */
@@ -84,48 +84,84 @@ export class Cluster {
     const promoted = this.standby;
     await this.#primary.kill();
     await promoted.restart();
-    await this.query('select pg_promote(true, 30)', promoted.url);
-    await this.#primary.stop();
+    await this.query('select pg_promote(true, 30)', urlOf(promoted));
     this.#standby = undefined;
-    this.#primary = promoted;
-    await promoted.restart(this.#ports.primary);
+    await this.replacePrimary(promoted);
   }
 
   /** A server that holds what there is now, and waits to be gone back to. */
   async backUp(): Promise<PrivatePostgres> {
-    const backup = await startPrivatePostgres({
-      settings: { ...SETTINGS, ...settingsOfCopy(this.#primary) },
-      data: copyOf(this.#primary, 'recovery'),
+    const backup = await startPrivatePostgres(copyOf(this.#primary, 'recovery', SETTINGS));
+    await until(async () => {
+      const [row] = await this.query<{ is: boolean }>('select pg_is_in_recovery() as is', urlOf(backup));
+      return row?.is === false;
     });
-    await this.#until(
-      async () => (await this.query<{ is: boolean }>('select pg_is_in_recovery() as is', backup.url))[0]?.is === false,
-    );
     return backup;
   }
 
-  /** What was written since the backup has never been. */
-  async restore(backup: PrivatePostgres): Promise<void> {
-    await this.#primary.stop();
-    this.#primary = backup;
-    await backup.restart(this.#ports.primary);
+  /** A young server that holds a dump of what there is now. */
+  async dump(): Promise<PrivatePostgres> {
+    const young = await startPrivatePostgres({ settings: SETTINGS, password: this.#primary.password });
+    try {
+      await this.query(`create database ${DATABASE}`, young.url);
+      await dumpInto(this.primaryUrl, urlOf(young));
+      return young;
+    } catch (error) {
+      await young.stop();
+      throw error;
+    }
+  }
+
+  /** It has the address of the primary from now on. */
+  async replacePrimary(by: PrivatePostgres): Promise<void> {
+    const former = this.#primary;
+    this.#primary = by;
+    await former.stop();
+    await by.restart(this.#ports.primary);
   }
 
   /** Until the standby has replayed all there is. */
   async caughtUp(): Promise<void> {
     const [{ lsn } = { lsn: '0/0' }] = await this.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
-    const behind = `select coalesce(pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn()) >= '${lsn}'::pg_lsn as ok`;
-    await this.#until(async () => (await this.query<{ ok: boolean }>(behind, this.standbyUrl))[0]?.ok === true);
+    const caughtUp = `select pg_last_wal_replay_lsn() >= '${lsn}'::pg_lsn as is`;
+    await until(async () => {
+      const [row] = await this.query<{ is: boolean | null }>(caughtUp, this.standbyUrl);
+      return row?.is === true;
+    });
+  }
+
+  /** Whatever a fault left half done: both servers run, and one follows the other. */
+  async mend(): Promise<void> {
+    this.#primary.thaw();
+    if (!isRunning(this.#primary.pid)) await this.#primary.restart();
+    await this.rebuildStandby();
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#primary.stop(), this.#standby?.stop()]);
+    await Promise.all([this.pooler?.stop(), this.#primary.stop(), this.#standby?.stop()]);
   }
+}
 
-  async #until(condition: () => Promise<boolean>): Promise<void> {
-    for (let waited = 0; waited < 30_000; waited += 20) {
-      if (await condition()) return;
-      await sleep(20);
-    }
-    throw new Error('the servers did not get there in 30 s');
+function urlOf({ url }: PrivatePostgres): string {
+  return new URL(`/${DATABASE}`, url).href;
+}
+
+async function query<Row>(url: string, text: string): Promise<Row[]> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000, query_timeout: 20_000 });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return (await client.query(text)).rows as Row[];
+  } finally {
+    await client.end().catch(() => {});
   }
+}
+
+/** Looks every 20 ms: a server does not call back. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let waited = 0; waited < 30_000; waited += 20) {
+    if (await condition()) return;
+    await sleep(20);
+  }
+  throw new Error('the servers did not get there in 30 s');
 }

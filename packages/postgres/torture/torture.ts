@@ -1,101 +1,122 @@
 /** A run: servers, writers and mirrors, faults all the time, then peace, and the comparison. */
-
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'pg';
 import { Chance } from './chance.ts';
 import { CheckedMirror } from './checked-mirror.ts';
 import { Cluster } from './cluster.ts';
 import { DEEDS } from './deeds.ts';
-import type { World } from './faults/fault.ts';
-import { FAULTS } from './faults/list.ts';
+import { expectedOf, MIN_GENERATIONS } from './expected.ts';
+import type { Fault, World } from './faults/fault.ts';
+import { faultsFor } from './faults/list.ts';
 import { Gate } from './gate.ts';
 import { History } from './history.ts';
-import { MIRRORS } from './mirrors/list.ts';
+import { lookForMeans, type Means, skipped } from './means.ts';
+import { MIRRORS, type Place } from './mirrors/list.ts';
 import { WRITERS } from './schema.ts';
+import type { Settings } from './settings.ts';
 import { Tally } from './tally.ts';
 import { Writer } from './writer.ts';
 
 /** So long after the last fault a mirror may take to be true. */
 const PEACE_MS = 30_000;
 
+/** A run on a slow machine ends after so many times its time. */
+const MOST_TIMES = 4;
+
+interface TortureOptions extends Settings {
+  /** A line on what happens. */
+  readonly say: (line: string) => void;
+}
+
 export class Torture {
   readonly tally: Tally = new Tally();
   readonly history: History = new History();
   mirrors: readonly CheckedMirror[] = [];
+  readonly #options: TortureOptions;
   readonly #chance: Chance;
   readonly #gate = new Gate();
 
-  constructor(seed: number) {
-    this.#chance = new Chance(seed);
+  constructor(options: TortureOptions) {
+    this.#options = options;
+    this.#chance = new Chance(options.seed);
   }
 
-  async run(seconds: number): Promise<void> {
+  async run(): Promise<void> {
     const cluster = await Cluster.start();
+    try {
+      await this.#runOn(cluster);
+    } finally {
+      await cluster.stop();
+    }
+  }
+
+  async #runOn(cluster: Cluster): Promise<void> {
+    const { isShort, say } = this.#options;
+    const means = await lookForMeans(cluster);
+    for (const line of skipped(means)) say(line);
+    const faults = faultsFor(means, isShort);
     const truth = new Pool({ connectionString: cluster.primaryUrl, max: 1 });
+    truth.on('error', () => {});
+    this.mirrors = this.#mirrors(cluster, truth, means);
     const writers = this.#writers(cluster);
     try {
-      this.mirrors = MIRRORS.map(
-        (plan) =>
-          new CheckedMirror({
-            plan,
-            url: plan.place === 'standby' ? cluster.standbyUrl : cluster.primaryUrl,
-            truth,
-            chance: this.#chance,
-            history: this.history,
-            tally: this.tally,
-          }),
-      );
-      const writing = Promise.all(writers.map((writer) => writer.run()));
-      const following = Promise.all(this.mirrors.map((mirror) => mirror.run()));
-      await this.#strike(cluster, performance.now() + seconds * 1000);
+      const running = Promise.all([...writers, ...this.mirrors].map((part) => part.run()));
+      await this.#strike(cluster, faults);
       for (const part of [...writers, ...this.mirrors]) part.end();
-      await Promise.all([writing, following]);
+      await running;
       await cluster.caughtUp();
       await Promise.all(this.mirrors.map((mirror) => this.#compare(mirror)));
     } finally {
       await Promise.allSettled(this.mirrors.map((mirror) => mirror.stop()));
       await truth.end();
-      await cluster.stop();
     }
+    this.#expect(expectedOf(faults, isShort));
+  }
+
+  #mirrors(cluster: Cluster, truth: Pool, means: Means): CheckedMirror[] {
+    const urls: Record<Place, string | undefined> = {
+      primary: cluster.primaryUrl,
+      pooler: means.pooler ? cluster.pooler?.url : undefined,
+      standby: cluster.standbyUrl,
+    };
+    const { history, tally } = this;
+    return MIRRORS.flatMap((plan) => {
+      const url = urls[plan.place];
+      return url === undefined ? [] : [new CheckedMirror({ plan, url, truth, chance: this.#chance, history, tally })];
+    });
   }
 
   #writers(cluster: Cluster): Writer[] {
-    const deed = this.#chance.deck(DEEDS);
+    const { history, tally } = this;
+    const parts = { chance: this.#chance, deed: this.#chance.deck(DEEDS), history, gate: this.#gate, tally };
     return Array.from(
       { length: WRITERS },
-      (_, index) =>
-        new Writer({
-          name: `w${index + 1}`,
-          url: cluster.primaryUrl,
-          chance: this.#chance,
-          deed,
-          history: this.history,
-          gate: this.#gate,
-          tally: this.tally,
-        }),
+      (_, index) => new Writer({ name: `w${index + 1}`, url: cluster.primaryUrl, ...parts }),
     );
   }
 
-  async #strike(cluster: Cluster, endsAt: number): Promise<void> {
-    const world: World = {
-      cluster,
-      chance: this.#chance,
-      gate: this.#gate,
-      history: this.history,
-      tally: this.tally,
-    };
-    const next = this.#chance.deck(FAULTS);
-    await sleep(500);
-    while (performance.now() < endsAt) {
-      const fault = next();
+  async #strike(cluster: Cluster, faults: readonly Fault[]): Promise<void> {
+    const { seconds, say } = this.#options;
+    const { history, tally } = this;
+    const world: World = { cluster, chance: this.#chance, gate: this.#gate, history, tally };
+    const next = this.#chance.deck(faults);
+    const begunAt = performance.now();
+    const elapsed = (): number => (performance.now() - begunAt) / 1000;
+    // Each fault at least once, however slow the machine is.
+    const missing = new Set(faults);
+    await sleep(300);
+    while (elapsed() < seconds || (missing.size > 0 && elapsed() < MOST_TIMES * seconds)) {
+      const [fault, since] = [next(), elapsed()];
+      missing.delete(fault);
       try {
         await fault.strike(world);
-        this.tally.count(`faults: ${fault.name}`);
+        tally.count(`faults: ${fault.name}`);
+        say(`${since.toFixed(1).padStart(6)} s: ${fault.name}, ${(elapsed() - since).toFixed(1)} s`);
       } catch (error) {
-        // A lock that was not to be had, a session that a freeze had ended: it did not happen.
-        this.tally.count(
-          `faults that failed: ${fault.name}: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        // A lock that was not to be had, a server that was gone: it did not happen.
+        say(`${since.toFixed(1).padStart(6)} s: ${fault.name} came to nothing: ${String(error)}`);
+        tally.count(`faults that came to nothing: ${fault.name}`);
+        await cluster.mend();
       }
       await sleep(this.#chance.whole(20, 250));
     }
@@ -114,5 +135,15 @@ export class Torture {
     }
     const differences = await mirror.differences();
     if (differences !== '') this.tally.fault('a mirror is not equal to the tables', `${mirror.name}: ${differences}`);
+    else this.tally.count('mirrors that are equal to the tables');
+  }
+
+  #expect(expected: readonly string[]): void {
+    for (const what of expected) {
+      if (this.tally.of(what) === 0) this.tally.fault('something that was to happen never did', what);
+    }
+    for (const { name, generations } of this.mirrors) {
+      if (generations < MIN_GENERATIONS) this.tally.fault('a mirror hardly ever changed', name);
+    }
   }
 }
