@@ -19,6 +19,7 @@ const SETTINGS = {
   deadlock_timeout: '50ms',
   // Else a standby starts from a checkpoint that may be minutes away.
   checkpoint_timeout: '30s',
+  wal_retrieve_retry_interval: '100ms',
 };
 
 export class Cluster {
@@ -84,7 +85,10 @@ export class Cluster {
     const promoted = this.standby;
     await this.#primary.kill();
     await promoted.restart();
-    await this.query('select pg_promote(true, 30)', urlOf(promoted));
+    await until(async () => {
+      await this.query('select pg_promote(false)', urlOf(promoted)).catch(() => {});
+      return !(await isInRecovery(promoted));
+    });
     this.#standby = undefined;
     await this.replacePrimary(promoted);
   }
@@ -92,10 +96,7 @@ export class Cluster {
   /** A server that holds what there is now, and waits to be gone back to. */
   async backUp(): Promise<PrivatePostgres> {
     const backup = await startPrivatePostgres(copyOf(this.#primary, 'recovery', SETTINGS));
-    await until(async () => {
-      const [row] = await this.query<{ is: boolean }>('select pg_is_in_recovery() as is', urlOf(backup));
-      return row?.is === false;
-    });
+    await until(async () => !(await isInRecovery(backup)));
     return backup;
   }
 
@@ -140,6 +141,11 @@ export class Cluster {
   async stop(): Promise<void> {
     await Promise.all([this.pooler?.stop(), this.#primary.stop(), this.#standby?.stop()]);
   }
+}
+
+async function isInRecovery(server: PrivatePostgres): Promise<boolean> {
+  const [row] = await query<{ is: boolean }>(urlOf(server), 'select pg_is_in_recovery() as is');
+  return row?.is !== false;
 }
 
 function urlOf({ url }: PrivatePostgres): string {

@@ -1,5 +1,6 @@
 /** What has to have happened: a run that never took one of these ways has shown nothing about it. */
 import type { Fault } from './faults/fault.ts';
+import type { Extent } from './settings.ts';
 
 /** In any run. */
 const ALWAYS = [
@@ -30,8 +31,8 @@ const IN_TIME = [
   'resyncs: columns, tables, triggers or options have changed',
 ];
 
-export function expectedOf(faults: readonly Fault[], isShort: boolean): string[] {
-  return [...new Set(faults.map(({ name }) => `faults: ${name}`)), ...ALWAYS, ...(isShort ? [] : IN_TIME)];
+export function expectedOf(faults: readonly Fault[], extent: Extent): string[] {
+  return [...new Set(faults.map(({ name }) => `faults: ${name}`)), ...ALWAYS, ...(extent === 'long' ? IN_TIME : [])];
 }
 
 /** Each mirror has to have been worth its name. */

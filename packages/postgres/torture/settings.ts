@@ -5,12 +5,14 @@ export interface Settings {
   readonly seconds: number;
   /** Of chance; what happens at the same time is in nobody's hand, so a run is not repeated exactly. */
   readonly seed: number;
-  /** Too short for all that may happen: a few faults, once each. */
-  readonly isShort: boolean;
+  readonly extent: Extent;
 }
 
-/** From here on a run has to have met with everything. */
-const LONG_SECONDS = 90;
+/** `short`: a few mirrors and faults; `middle`: all of them; `long`: it has to have met with everything that can happen. */
+export type Extent = 'short' | 'middle' | 'long';
+
+const MIDDLE_SECONDS = 20;
+const LONG_SECONDS = 120;
 
 /** `--seconds 60`, `--seed 7`. */
 export function settingsFrom(args: readonly string[]): Settings {
@@ -25,5 +27,6 @@ export function settingsFrom(args: readonly string[]): Settings {
   }
   if (!Number.isSafeInteger(seed))
     throw new TypeError(`option "--seed": expected a whole number, got "${values.seed}"`);
-  return { seconds, seed, isShort: seconds < LONG_SECONDS };
+  const extent = seconds < MIDDLE_SECONDS ? 'short' : seconds < LONG_SECONDS ? 'middle' : 'long';
+  return { seconds, seed, extent };
 }

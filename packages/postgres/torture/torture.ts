@@ -51,10 +51,10 @@ export class Torture {
   }
 
   async #runOn(cluster: Cluster): Promise<void> {
-    const { isShort, say } = this.#options;
+    const { extent, say } = this.#options;
     const means = await lookForMeans(cluster);
-    for (const line of skipped(means)) say(line);
-    const faults = faultsFor(means, isShort);
+    if (extent !== 'short') for (const line of skipped(means)) say(line);
+    const faults = faultsFor(means, extent);
     const truth = new Pool({ connectionString: cluster.primaryUrl, max: 1 });
     truth.on('error', () => {});
     this.mirrors = this.#mirrors(cluster, truth, means);
@@ -70,7 +70,7 @@ export class Torture {
       await Promise.allSettled(this.mirrors.map((mirror) => mirror.stop()));
       await truth.end();
     }
-    this.#expect(expectedOf(faults, isShort));
+    this.#expect(expectedOf(faults, extent));
   }
 
   #mirrors(cluster: Cluster, truth: Pool, means: Means): CheckedMirror[] {
@@ -81,7 +81,7 @@ export class Torture {
     };
     const { history, tally } = this;
     return MIRRORS.flatMap((plan) => {
-      const url = urls[plan.place];
+      const url = this.#options.extent !== 'short' || plan.inShort ? urls[plan.place] : undefined;
       return url === undefined ? [] : [new CheckedMirror({ plan, url, truth, chance: this.#chance, history, tally })];
     });
   }

@@ -1,5 +1,6 @@
 /** Which faults strike, and how often of so many. */
 import type { Means } from '../means.ts';
+import type { Extent } from '../settings.ts';
 import { killedConnections } from './connections.ts';
 import { crashOfPrimary, crashOfStandby } from './crash.ts';
 import type { Fault } from './fault.ts';
@@ -35,7 +36,9 @@ const CARDS: readonly Card[] = [
 ];
 
 /** The faults of a run, each as often as it comes before all of them come again. */
-export function faultsFor(means: Means, isShort: boolean): readonly Fault[] {
-  const possible = CARDS.filter(({ needs, inShort }) => (needs === undefined || means[needs]) && (inShort || !isShort));
-  return possible.flatMap(({ fault, times }) => Array<Fault>(isShort ? 1 : times).fill(fault));
+export function faultsFor(means: Means, extent: Extent): readonly Fault[] {
+  const possible = CARDS.filter(
+    ({ needs, inShort }) => (needs === undefined || means[needs]) && (inShort || extent !== 'short'),
+  );
+  return possible.flatMap(({ fault, times }) => Array<Fault>(extent === 'long' ? times : 1).fill(fault));
 }

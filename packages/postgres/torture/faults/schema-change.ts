@@ -1,4 +1,4 @@
-/** A followed table is given a column, or loses it; or the log is installed once more. */
+/** A followed table is given a column, or loses it; the log is installed once more; a trigger was off for a moment. */
 import type { Fault } from './fault.ts';
 
 const SCRIPTS = [
@@ -7,9 +7,13 @@ const SCRIPTS = [
   `select evercache.follow('items', array['owner'])`,
 ];
 
+/** Nothing is written while it is off, and yet nobody could tell. */
+const OFF_AND_ON =
+  'alter table items disable trigger evercache_update; alter table items enable always trigger evercache_update';
+
 export const schemaChange: Fault = {
   name: 'schema changed',
   async strike({ cluster, chance }) {
-    await cluster.query(`set lock_timeout = '3s'; ${chance.pick(SCRIPTS)}`);
+    await cluster.query(`set lock_timeout = '3s'; ${OFF_AND_ON}; ${chance.pick(SCRIPTS)}`);
   },
 };

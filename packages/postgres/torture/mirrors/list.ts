@@ -16,6 +16,8 @@ export interface MirrorPlan {
   open(url: string): Opened;
   /** Between two refreshes. */
   readonly pauseMs: readonly [least: number, most: number];
+  /** Also in a run that has a few seconds only. */
+  readonly inShort?: boolean;
 }
 
 const PG = { client: 'pg', open: openPg };
@@ -28,13 +30,13 @@ const BUSY = { pauseMs: [5, 60] } as const;
 const SLEEPY = { pauseMs: [400, 1600] } as const;
 
 export const MIRRORS: readonly MirrorPlan[] = [
-  { kind: byKey, place: 'primary', ...PG, ...BUSY },
-  { kind: byColumn, place: 'primary', ...POSTGRES_JS, ...BUSY },
+  { kind: byKey, place: 'primary', ...PG, ...BUSY, inShort: true },
+  { kind: byColumn, place: 'primary', ...POSTGRES_JS, ...BUSY, inShort: true },
   { kind: byLookUp, place: 'primary', ...PG, ...SLEEPY },
-  { kind: whole, place: 'primary', ...PG, pauseMs: [100, 300] },
+  { kind: whole, place: 'primary', ...PG, pauseMs: [100, 300], inShort: true },
   { kind: byLookUp, place: 'pooler', ...PG, ...BUSY },
   { kind: byKey, place: 'pooler', ...UNPREPARED, ...BUSY },
   { kind: byColumn, place: 'standby', ...PG, ...BUSY },
-  { kind: byLookUp, place: 'standby', ...POSTGRES_JS, ...BUSY },
+  { kind: byLookUp, place: 'standby', ...POSTGRES_JS, ...BUSY, inShort: true },
   { kind: whole, place: 'standby', ...PG, pauseMs: [100, 300] },
 ];
