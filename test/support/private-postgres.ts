@@ -124,7 +124,8 @@ export class PrivatePostgres {
   /** SIGKILL for the postmaster and every backend; resolves when they are gone. */
   async kill(): Promise<void> {
     signalTree(this.#pid, 'SIGKILL');
-    await until(() => !isRunning(this.#pid));
+    // Until we have heard of it: before that its number is taken, and the next server would take it for alive.
+    await until(() => !isKnown(this.#pid));
   }
 
   /** SIGSTOP for the postmaster and every backend: connections stay open, and nobody answers. */
@@ -196,6 +197,15 @@ function initialise({
     { ...owner, cwd: directory, encoding: 'utf8' },
   );
   if (initdb.status !== 0) throw new Error(`initdb failed: ${initdb.error?.message ?? initdb.stderr}`);
+}
+
+/** Whether it runs, or ended and its parent has not been told so far. */
+function isKnown(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** What the server writes into line 8 of its pid file: `starting`, `ready`, `stopping`. */
