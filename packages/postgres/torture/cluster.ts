@@ -9,7 +9,7 @@ import { hasPgbouncer, type Pgbouncer, startPgbouncer } from '../../../test/supp
 import { freePort, type PrivatePostgres, startPrivatePostgres } from '../../../test/support/private-postgres.ts';
 import { isRunning } from '../../../test/support/process-tree.ts';
 import { dumpInto } from './dump.ts';
-import { INSTALL, TABLES } from './schema.ts';
+import { INSTALL, OVERTAKE, TABLES } from './schema.ts';
 
 const DATABASE = 'torture';
 
@@ -80,8 +80,8 @@ export class Cluster {
     this.#standby = await startPrivatePostgres({ port: this.#ports.standby, ...copy });
   }
 
-  /** The primary dies, and the standby, which may have died before, takes its place as far as it has come. */
-  async promote(): Promise<void> {
+  /** The primary dies, and the standby, which may have died before, takes its part as far as it has come. */
+  async promote(): Promise<PrivatePostgres> {
     const promoted = this.standby;
     await this.#primary.kill();
     await promoted.restart();
@@ -90,7 +90,7 @@ export class Cluster {
       return !(await isInRecovery(promoted));
     });
     this.#standby = undefined;
-    await this.replacePrimary(promoted);
+    return promoted;
   }
 
   /** A server that holds what there is now, and waits to be gone back to. */
@@ -113,9 +113,18 @@ export class Cluster {
     }
   }
 
-  /** It has the address of the primary from now on. */
-  async replacePrimary(by: PrivatePostgres): Promise<void> {
+  /**
+   * It has the address of the primary from now on. `overtaking`: others were there first, and wrote so much that its
+   * transaction ids tell nobody any more that it had been behind.
+   */
+  async replacePrimary(by: PrivatePostgres, { overtaking }: { readonly overtaking: boolean }): Promise<void> {
     const former = this.#primary;
+    try {
+      if (overtaking) await query(urlOf(by), OVERTAKE);
+    } catch (error) {
+      await by.stop();
+      throw error;
+    }
     this.#primary = by;
     await former.stop();
     await by.restart(this.#ports.primary);

@@ -26,6 +26,7 @@ const IN_TIME = [
   'commits that were lost',
   'paths: large delta',
   'paths: went back with the history that was lost',
+  'paths: a new history that had overtaken the old one',
   'resyncs: the change log was pruned past the position',
   'resyncs: a table was truncated, or changed by a large statement',
   'resyncs: columns, tables, triggers or options have changed',

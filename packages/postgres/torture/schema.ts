@@ -50,5 +50,15 @@ set torture.writer = 'w1';
 insert into items select 'i' || n, 'o' || (1 + n % ${OWNERS}), floor(random() * 1e9) from generate_series(1, ${ITEMS}) as n;
 `;
 
+/** Two hundred transactions that write, then thousands that only take an id. */
+export const OVERTAKE = `do $$ begin
+  perform set_config('torture.writer', 'w1', false);
+  for n in 1..200 loop
+    update items set amount = floor(random() * 1e9) where id = 'i' || n;
+    commit;
+  end loop;
+  for n in 1..5000 loop perform pg_current_xact_id(); commit; end loop;
+end $$`;
+
 export const INSTALL = `begin; ${CHANGE_LOG}
 select evercache.follow('items', array['owner']), evercache.follow('writers'), evercache.follow('owners'); commit;`;

@@ -40,5 +40,7 @@ export function faultsFor(means: Means, extent: Extent): readonly Fault[] {
   const possible = CARDS.filter(
     ({ needs, inShort }) => (needs === undefined || means[needs]) && (inShort || extent !== 'short'),
   );
-  return possible.flatMap(({ fault, times }) => Array<Fault>(extent === 'long' ? times : 1).fill(fault));
+  return possible.flatMap(({ fault, times }) =>
+    Array<Fault>(extent === 'long' ? times : Math.min(times, 2)).fill(fault),
+  );
 }

@@ -1,14 +1,20 @@
 /** What promotion and restore have in common: from some moment on, another history is the true one. */
+import type { PrivatePostgres } from '../../../../test/support/private-postgres.ts';
 import type { Mark, Marks } from '../history.ts';
 import type { World } from './fault.ts';
 
-/** Lets another server take over while no writer writes; how many acknowledged commits are gone. */
-export async function newHistory({ cluster, gate, history }: World, takeOver: () => Promise<void>): Promise<number> {
+/** Lets the successor take over while no writer writes; how many acknowledged commits are gone. */
+export async function newHistory(
+  { cluster, chance, gate, history, tally }: World,
+  successor: () => Promise<PrivatePostgres>,
+): Promise<number> {
   gate.close();
   try {
     const before = history.acknowledged;
     history.beginEpoch();
-    await takeOver();
+    const overtaking = chance.oneIn(2);
+    await cluster.replacePrimary(await successor(), { overtaking });
+    if (overtaking) tally.count('paths: a new history that had overtaken the old one');
     const rows = await cluster.query<Mark & { id: string }>('select id, epoch, commits from writers');
     for (const { id, epoch, commits } of rows) history.committed(id, { epoch, commits });
     await cluster.rebuildStandby();
