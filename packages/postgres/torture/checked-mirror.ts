@@ -71,7 +71,7 @@ export class CheckedMirror {
   async differences(): Promise<string> {
     const truth = await this.#kept.truth();
     const counts = { stale: 0, missing: 0, ghost: 0 };
-    const held = new Map(this.#kept.cache.entries());
+    const held = new Map(this.#kept.entries());
     for (const [key, value] of truth) {
       const own = held.get(key);
       if (own === undefined) counts.missing += 1;
@@ -95,7 +95,7 @@ export class CheckedMirror {
     if (outcome !== 'published') return;
     if (kind === 'delta' && added + updated + removed > LARGE) tally.count('paths: large delta');
     this.generations += 1;
-    this.#check(seenIn(this.#kept.cache.entries()));
+    this.#check(seenIn(this.#kept.entries()));
   }
 
   #noteResync(): void {

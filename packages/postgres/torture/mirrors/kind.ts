@@ -20,8 +20,10 @@ export type Held = Line | readonly Line[];
 
 /** What a mirror is to the run. */
 export interface Kept {
-  /** A cache that serves all of it, one generation at a time. */
-  readonly cache: TTLCacheService<Held>;
+  /** What is refreshed, and says what came of it. */
+  readonly cache: Pick<TTLCacheService<Held>, 'start' | 'stop' | 'refresh' | 'on' | 'status'>;
+  /** All that it serves: one generation. */
+  entries(): Iterable<readonly [string, Held]>;
   /** The same, read from the tables by a way of its own. */
   truth(): Promise<ReadonlyMap<string, Held>>;
 }
@@ -46,7 +48,7 @@ const SETTINGS: Omit<TTLCacheOptions<Held>, 'name' | 'source'> = {
 /** Of two sources that read the same: the one that is tried, and the plain one. */
 export function keep(name: string, source: PostgresSource<Held> | object, plain: PostgresSource<Held>): Kept {
   const cache = new TTLCacheService<Held>({ name, source: source as PostgresSource<Held>, ...SETTINGS });
-  return { cache, truth: async () => readAll(plain) };
+  return { cache, entries: () => cache.entries(), truth: () => readAll(plain) };
 }
 
 async function readAll(source: PostgresSource<Held>): Promise<Map<string, Held>> {
