@@ -38,7 +38,8 @@ export class CheckedMirror {
     this.name = `${plan.kind.name}, ${plan.client}, ${plan.place}`;
     this.#opened = plan.open(url);
     this.#kept = plan.kind.keep(this.#opened.client, truth);
-    this.#kept.cache.on('refresh', (report) => this.#look(report));
+    this.#kept.cache.on('refresh', (report) => this.#note(report));
+    this.#kept.cache.on('change', () => this.#look());
   }
 
   async run(): Promise<void> {
@@ -87,13 +88,15 @@ export class CheckedMirror {
     await this.#opened.close();
   }
 
-  #look(report: RefreshReport): void {
+  #note({ outcome, kind, added, updated, removed }: RefreshReport): void {
     const { tally } = this.#parts;
-    const { outcome, kind, added, updated, removed } = report;
     tally.count(`refreshes: ${outcome === 'failed' ? 'failed' : `${kind} ${outcome}`}`);
     this.#noteResync();
-    if (outcome !== 'published') return;
-    if (kind === 'delta' && added + updated + removed > LARGE) tally.count('paths: large delta');
+    if (outcome === 'published' && kind === 'delta' && added + updated + removed > LARGE)
+      tally.count('paths: large delta');
+  }
+
+  #look(): void {
     this.generations += 1;
     this.#check(seenIn(this.#kept.entries()));
   }

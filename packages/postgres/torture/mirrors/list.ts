@@ -27,7 +27,7 @@ const UNPREPARED = { client: 'postgres.js', open: (url: string) => openPostgresJ
 
 const BUSY = { pauseMs: [5, 60] } as const;
 /** Long enough for much to be pruned and piled up meanwhile. */
-const SLEEPY = { pauseMs: [400, 1600] } as const;
+const SLEEPY = { pauseMs: [500, 4000] } as const;
 
 export const MIRRORS: readonly MirrorPlan[] = [
   { kind: byKey, place: 'primary', ...PG, ...BUSY, inShort: true },
