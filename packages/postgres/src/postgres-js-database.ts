@@ -84,7 +84,11 @@ class PostgresJsLease implements Lease {
     try {
       return await query;
     } catch (error) {
-      throw toPostgresError(error);
+      const failure = toPostgresError(error);
+      // Not the server that spoke: a COMMIT now would be sent over a connection that is closed, and what postgres.js
+      // throws then nobody can catch.
+      if (failure.sqlstate === undefined) this.#held.lose();
+      throw failure;
     } finally {
       this.#running = undefined;
     }
