@@ -1,4 +1,5 @@
 /** A followed table is given a column, or loses it; the log is installed once more; a trigger was off for a moment. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from './fault.ts';
 
 const SCRIPTS = [
@@ -14,6 +15,9 @@ const OFF_AND_ON =
 export const schemaChange: Fault = {
   name: 'schema changed',
   async strike({ cluster, chance }) {
-    await cluster.query(`set lock_timeout = '3s'; ${OFF_AND_ON}; ${chance.pick(SCRIPTS)}`);
+    await cluster.query(`set lock_timeout = '3s'; ${OFF_AND_ON}`);
+    // Long enough for somebody to look in between.
+    await sleep(300);
+    await cluster.query(`set lock_timeout = '3s'; ${chance.pick(SCRIPTS)}`);
   },
 };
