@@ -1,10 +1,9 @@
 /** A mirror that is refreshed all the time, and each of whose generations is looked at as it is published. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RefreshReport } from 'evercache';
-import type { PostgresClient } from '../src/index.ts';
 import type { Chance } from './chance.ts';
 import { firstBehind, type History, type Mark, type Marks } from './history.ts';
-import type { Held, Kept, Line } from './mirrors/kind.ts';
+import type { Beside, Held, Kept, Line } from './mirrors/kind.ts';
 import type { MirrorPlan } from './mirrors/list.ts';
 import type { Opened } from './paths.ts';
 import type { Tally } from './tally.ts';
@@ -15,7 +14,7 @@ const LARGE = 2000;
 interface MirrorParts {
   readonly plan: MirrorPlan;
   readonly url: string;
-  readonly truth: PostgresClient;
+  readonly beside: Beside;
   readonly chance: Chance;
   readonly history: History;
   readonly tally: Tally;
@@ -33,11 +32,11 @@ export class CheckedMirror {
   #isOver = false;
 
   constructor(parts: MirrorParts) {
-    const { plan, url, truth } = parts;
+    const { plan, url, beside } = parts;
     this.#parts = parts;
     this.name = `${plan.kind.name}, ${plan.client}, ${plan.place}`;
     this.#opened = plan.open(url);
-    this.#kept = plan.kind.keep(this.#opened.client, truth);
+    this.#kept = plan.kind.keep(this.#opened.client, beside);
     this.#kept.cache.on('refresh', (report) => this.#note(report));
     this.#kept.cache.on('change', () => this.#look());
   }
@@ -88,9 +87,10 @@ export class CheckedMirror {
     await this.#opened.close();
   }
 
-  #note({ outcome, kind, added, updated, removed }: RefreshReport): void {
+  #note({ outcome, kind, reason, added, updated, removed }: RefreshReport): void {
     const { tally } = this.#parts;
     tally.count(`refreshes: ${outcome === 'failed' ? 'failed' : `${kind} ${outcome}`}`);
+    if (reason === 'nudge' && outcome === 'published') tally.count('paths: told by a bell');
     this.#noteResync();
     if (outcome === 'published' && kind === 'delta' && added + updated + removed > LARGE)
       tally.count('paths: large delta');

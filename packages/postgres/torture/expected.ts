@@ -25,6 +25,7 @@ const IN_TIME = [
   'writers: deadlock',
   'commits that were lost',
   'paths: large delta',
+  'paths: told by a bell',
   'paths: went back with the history that was lost',
   'paths: a new history that had overtaken the old one',
   'resyncs: the change log was pruned past the position',

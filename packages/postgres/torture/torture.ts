@@ -80,9 +80,10 @@ export class Torture {
       standby: cluster.standbyUrl,
     };
     const { history, tally } = this;
+    const parts = { beside: { truth, primaryUrl: cluster.primaryUrl }, chance: this.#chance, history, tally };
     return MIRRORS.flatMap((plan) => {
       const url = this.#options.extent !== 'short' || plan.inShort ? urls[plan.place] : undefined;
-      return url === undefined ? [] : [new CheckedMirror({ plan, url, truth, chance: this.#chance, history, tally })];
+      return url === undefined ? [] : [new CheckedMirror({ plan, url, ...parts })];
     });
   }
 

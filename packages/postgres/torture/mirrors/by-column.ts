@@ -12,7 +12,7 @@ const LISTS = {
 
 export const byColumn: MirrorKind = {
   name: 'by column',
-  keep(client, truth) {
+  keep(client, { truth }) {
     const source = postgresSource<Line>({
       client,
       ...LISTS,

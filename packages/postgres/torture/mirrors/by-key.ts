@@ -10,7 +10,7 @@ export const LINES = {
 
 export const byKey: MirrorKind = {
   name: 'by key',
-  keep(client, truth) {
+  keep(client, { truth }) {
     const source = postgresSource<Line>({ client, ...LINES, follow: { items: 'key', writers: 'key' } });
     return keep(this.name, source, postgresSource<Line>({ client: truth, ...LINES }));
   },

@@ -11,7 +11,7 @@ const JOINED = {
 
 export const byLookUp: MirrorKind = {
   name: 'by look-up',
-  keep(client, truth) {
+  keep(client, { truth }) {
     const source = postgresSource<Line>({
       client,
       ...JOINED,

@@ -30,8 +30,16 @@ export interface Kept {
 
 export interface MirrorKind {
   readonly name: string;
-  /** `truth` reads what is to be compared with; `client` is what the mirror lives on. */
-  keep(client: PostgresClient, truth: PostgresClient): Kept;
+  /** `client` is what the mirror lives on. */
+  keep(client: PostgresClient, beside: Beside): Kept;
+}
+
+/** What there is beside the client of a mirror. */
+export interface Beside {
+  /** Reads what is to be compared with. */
+  readonly truth: PostgresClient;
+  /** The primary itself. */
+  readonly primaryUrl: string;
 }
 
 const SETTINGS: Omit<TTLCacheOptions<Held>, 'name' | 'source'> = {

@@ -5,7 +5,7 @@ import { keep, type Line, type MirrorKind } from './kind.ts';
 
 export const whole: MirrorKind = {
   name: 'whole',
-  keep(client, truth) {
+  keep(client, { truth }) {
     return keep(
       this.name,
       postgresSource<Line>({ client, ...LINES }),
