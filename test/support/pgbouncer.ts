@@ -3,7 +3,8 @@
  * started it, whatever becomes of that.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chownSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,49 +28,49 @@ export function hasPgbouncer(): boolean {
 
 /** Before the database of that URL. */
 export async function startPgbouncer(url: string): Promise<Pgbouncer> {
-  if (PROGRAM === undefined) throw new Error('pgbouncer is not installed');
-  const owner = serverOwner();
-  const directory = mkdtempSync(join(tmpdir(), 'evercache-pgbouncer-'));
+  const program = PROGRAM;
+  if (program === undefined) throw new Error('pgbouncer is not installed');
   const port = await freePort();
-  const file = join(directory, 'pgbouncer.ini');
-  writeFileSync(file, configuration(new URL(url), port), { mode: 0o600 });
-  if (owner !== undefined) for (const name of [directory, file]) chownSync(name, owner.uid, owner.gid);
-  chmodSync(directory, 0o700);
   const through = new URL(url);
   through.port = String(port);
-  let running: ChildProcess | undefined;
-  const kill = async (): Promise<void> => {
-    if (running === undefined || running.exitCode !== null) return;
-    const gone = new Promise((resolve) => running?.once('exit', resolve));
-    running.ref();
-    running.stdin?.end();
-    await gone;
-  };
-  const start = async (): Promise<void> => {
-    // The shell reads until whoever holds the other end lets go, or dies.
-    const script = '"$0" -q "$1" & program=$!; cat > /dev/null; kill -9 $program; wait $program 2> /dev/null';
-    running = spawn('/bin/sh', ['-c', script, PROGRAM, file], {
-      ...owner,
-      cwd: directory,
-      detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
-    });
-    running.unref();
-    (running.stdin as unknown as { unref(): void }).unref();
-    await answers(port, () => readFileSync(join(directory, 'log'), 'utf8'));
-  };
-  await start();
+  let running = await start(program, configuration(new URL(url), port), port);
   return {
     url: through.href,
     async restart() {
-      await kill();
-      await start();
+      await end(running);
+      running = await start(program, configuration(new URL(url), port), port);
     },
-    async stop() {
-      await kill();
-      rmSync(directory, { recursive: true, force: true });
-    },
+    stop: () => end(running),
   };
+}
+
+async function start(program: string, settings: string, port: number): Promise<ChildProcess> {
+  const owner = serverOwner();
+  const directory = mkdtempSync(join(tmpdir(), 'evercache-pgbouncer-'));
+  const file = join(directory, 'pgbouncer.ini');
+  writeFileSync(file, settings, { mode: 0o600 });
+  if (owner !== undefined) for (const name of [directory, file]) chownSync(name, owner.uid, owner.gid);
+  // The shell reads until whoever holds the other end lets go, or dies.
+  const script = '"$0" -q "$1/pgbouncer.ini" & cat > /dev/null; kill -9 $!; wait $! 2> /dev/null; rm -rf "$1"';
+  const running = spawn('/bin/sh', ['-c', script, program, directory], {
+    ...owner,
+    cwd: directory,
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  running.unref();
+  (running.stdin as unknown as { unref(): void }).unref();
+  await answers(port, () => readFileSync(join(directory, 'log'), 'utf8'));
+  return running;
+}
+
+/** Kills it, with all sessions; resolves when nothing is left of it. */
+async function end(running: ChildProcess): Promise<void> {
+  if (running.exitCode !== null) return;
+  const gone = once(running, 'exit');
+  running.ref();
+  running.stdin?.end();
+  await gone;
 }
 
 function configuration({ hostname, port, pathname, username, password }: URL, listenPort: number): string {

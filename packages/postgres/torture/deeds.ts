@@ -62,7 +62,7 @@ async function manySubtransactions({ chance, run }: Step): Promise<void> {
 }
 
 async function truncate({ chance, run }: Step): Promise<void> {
-  await run(`set local lock_timeout = '200ms'`);
+  await run(`set local lock_timeout = '500ms'`);
   await run('truncate items');
   if (chance.oneIn(4)) return;
   await run(`insert into items select 'i' || n, 'o' || (1 + n % ${OWNERS}), ${AMOUNT}
@@ -84,12 +84,12 @@ function many(prefix: string, count: number, visible: number): (step: Step) => P
 
 /** Cards: how many of so many transactions are of which kind. */
 const CARDS: readonly (readonly [number, Deed])[] = [
-  [300, { name: 'a few statements', steps: few }],
-  [6, { name: 'a long transaction', steps: longPause }],
-  [6, { name: 'more than 64 sub-transactions', steps: manySubtransactions }],
+  [150, { name: 'a few statements', steps: few }],
+  [4, { name: 'a long transaction', steps: longPause }],
+  [4, { name: 'more than 64 sub-transactions', steps: manySubtransactions }],
   // More keys than a delta brings by one statement, and fewer than the log counts one by one.
-  [3, { name: 'a bulk statement of 2,500 rows', steps: many('l', 2500, 1) }],
-  [3, { name: 'a bulk statement of 5,001 rows', steps: many('b', 5001, 6) }],
+  [2, { name: 'a bulk statement of 2,500 rows', steps: many('l', 2500, 1) }],
+  [2, { name: 'a bulk statement of 5,001 rows', steps: many('b', 5001, 6) }],
   [2, { name: 'TRUNCATE', steps: truncate }],
 ];
 
