@@ -15,18 +15,18 @@ const LOCK = `hashtextextended('evercache.push', 0)`;
 /** What is seen, as the next look asks from it: `xmin:xmax:running,running`. */
 type Snapshot = string;
 
-export const FACTS = 'select pg_is_in_recovery()::text, pg_current_snapshot()::text, pg_backend_pid()::text';
+export const FACTS: string = 'select pg_is_in_recovery()::text, pg_current_snapshot()::text, pg_backend_pid()::text';
 
-export const LISTEN = `listen ${CHANNEL}`;
+export const LISTEN: string = `listen ${CHANNEL}`;
 
 /** `$1`: the payload; a ring has none. */
-export const NOTIFY = `select pg_notify('${CHANNEL}', $1)::text`;
+export const NOTIFY: string = `select pg_notify('${CHANNEL}', $1)::text`;
 
 /**
  * The server shall find out within half a minute that we are gone without a word, and give the lock to another; and an
  * index shall be used however small the log was when the statement was planned.
  */
-export const SETTINGS = `select ${Object.entries({
+export const SETTINGS: string = `select ${Object.entries({
   tcp_keepalives_idle: 10,
   tcp_keepalives_interval: 5,
   tcp_keepalives_count: 3,
@@ -37,13 +37,13 @@ export const SETTINGS = `select ${Object.entries({
   .join(', ')}`;
 
 /** Whether the session is the one that listens: what is between us and the server may have exchanged it. */
-export const STILL_LISTENS = `select pg_backend_pid()::text,
+export const STILL_LISTENS: string = `select pg_backend_pid()::text,
   exists (select from pg_listening_channels() as l(channel) where l.channel = '${CHANNEL}')::text`;
 
-export const TRY_TO_LEAD = `select pg_try_advisory_lock(${LOCK})::text`;
+export const TRY_TO_LEAD: string = `select pg_try_advisory_lock(${LOCK})::text`;
 
 /** The position of who has just become the leader, and a ring for all that the last one did not ring for. */
-export const BEGIN_TO_LEAD = `select pg_current_snapshot()::text, pg_notify('${CHANNEL}', '')::text`;
+export const BEGIN_TO_LEAD: string = `select pg_current_snapshot()::text, pg_notify('${CHANNEL}', '')::text`;
 
 /** `$1`: the xmax of the last look, `$2`: what was running then. Rings where there is news. */
 const LOOK = `select now::text, case when exists (
@@ -57,7 +57,7 @@ from (select pg_current_snapshot() as now) as s`;
  * A leader that has not looked for long (its process stands still, its machine is gone) holds the lock all the same. It
  * is sent away, as far as it is of the same role.
  */
-export const SEND_AWAY = `select count(pg_terminate_backend(a.pid))::text
+export const SEND_AWAY: string = `select count(pg_terminate_backend(a.pid))::text
   from pg_locks as l join pg_stat_activity as a on a.pid = l.pid
   where l.locktype = 'advisory' and l.granted and l.objsubid = 1
     and l.database = (select oid from pg_database where datname = current_database())
