@@ -1,6 +1,7 @@
 /** From the database's rows, a key and a JSON text each, to what the cache holds. */
 import { badResult, PostgresError } from './errors.ts';
 import type { PostgresRow, ResolvedOptions } from './options.ts';
+import type { Recall } from './row-memory.ts';
 
 export type RawRow = readonly (string | null)[];
 
@@ -12,8 +13,9 @@ export interface RowReader {
   finish(): Iterable<readonly [string, unknown]>;
 }
 
-export function rowReader(options: ResolvedOptions): RowReader {
-  return options.grouped ? new GroupReader(options) : new SingleReader(options);
+/** `recall`: what is known of a text. @default nothing */
+export function rowReader(options: ResolvedOptions, recall: Recall = (_key, _text, make) => make()): RowReader {
+  return options.grouped ? new GroupReader(options, recall) : new SingleReader(options, recall);
 }
 
 /** The rows of exactly these keys: a column's own `=` may find more, 7 for '007', 'A' for 'a' in some collations. */
@@ -23,10 +25,12 @@ export function rowsOfKeys(rows: readonly RawRow[], keys: ReadonlySet<string>): 
 
 class SingleReader implements RowReader {
   readonly #options: ResolvedOptions;
+  readonly #recall: Recall;
   readonly #seen = new Set<string>();
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedOptions, recall: Recall) {
     this.#options = options;
+    this.#recall = recall;
   }
 
   *take(rows: readonly RawRow[]): Iterable<readonly [string, unknown]> {
@@ -38,7 +42,8 @@ class SingleReader implements RowReader {
         );
       }
       this.#seen.add(key);
-      yield [key, itemOf(row[1]!, this.#options)];
+      const text = row[1]!;
+      yield [key, this.#recall(key, text, () => itemOf(text, this.#options))];
     }
   }
 
@@ -49,10 +54,12 @@ class SingleReader implements RowReader {
 
 class GroupReader implements RowReader {
   readonly #options: ResolvedOptions;
-  #group: { readonly key: string; readonly items: unknown[] } | undefined;
+  readonly #recall: Recall;
+  #group: { readonly key: string; readonly texts: string[] } | undefined;
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedOptions, recall: Recall) {
     this.#options = options;
+    this.#recall = recall;
   }
 
   *take(rows: readonly RawRow[]): Iterable<readonly [string, unknown]> {
@@ -60,17 +67,20 @@ class GroupReader implements RowReader {
       const key = keyOf(row, this.#options);
       if (this.#group?.key !== key) {
         yield* this.finish();
-        this.#group = { key, items: [] };
+        this.#group = { key, texts: [] };
       }
       const text = row[1];
       // Null: the row only says that the key exists (`presentWhen`).
-      if (typeof text === 'string') this.#group.items.push(itemOf(text, this.#options));
+      if (typeof text === 'string') this.#group.texts.push(text);
     }
   }
 
   *finish(): Iterable<readonly [string, unknown]> {
-    if (this.#group !== undefined) yield [this.#group.key, this.#group.items];
+    if (this.#group === undefined) return;
+    const { key, texts } = this.#group;
     this.#group = undefined;
+    // Each of them is a whole JSON text, so no other list becomes the same text.
+    yield [key, this.#recall(key, texts.join('\n'), () => texts.map((text) => itemOf(text, this.#options)))];
   }
 }
 

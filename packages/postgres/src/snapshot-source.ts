@@ -4,6 +4,7 @@ import { fetchBatches } from './cursor-batches.ts';
 import type { Lease } from './database.ts';
 import { PostgresError } from './errors.ts';
 import type { ResolvedOptions } from './options.ts';
+import { RowMemory } from './row-memory.ts';
 import { rowReader, rowsOfKeys } from './rows.ts';
 import type { Shape } from './shape.ts';
 import { ShapeReader } from './shape-reader.ts';
@@ -11,13 +12,14 @@ import type { PostgresSource } from './source.ts';
 import { mayBeStaleShape } from './sqlstate.ts';
 import { declareStatement, keysStatement, PLAN_FOR_ALL_ROWS, SEES_EMPTIED_TABLE } from './statements.ts';
 
-/** Runs in the transaction of a snapshot, before its first row. */
-export type AtStart = (lease: Lease, shape: Shape) => Promise<void>;
+/** Runs in the transaction of a snapshot, before its first row. Says whether changes will be followed from there. */
+export type AtStart = (lease: Lease, shape: Shape) => Promise<boolean>;
 
 export class SnapshotSource implements PostgresSource<unknown> {
   readonly breakerKey: unknown;
   readonly shapes: ShapeReader;
   readonly #options: ResolvedOptions;
+  readonly #memory = new RowMemory();
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
@@ -56,17 +58,22 @@ export class SnapshotSource implements PostgresSource<unknown> {
   }
 
   async *readAll(signal: AbortSignal, atStart?: AtStart): AsyncGenerator<readonly [string, unknown]> {
-    const reader = rowReader(this.#options);
-    const lease = await this.#leaseWithCursor(signal, atStart);
+    const { lease, follows } = await this.#leaseWithCursor(signal, atStart);
+    const reading = this.#memory.readAll(follows);
+    const reader = rowReader(this.#options, reading.recall);
     try {
       for await (const rows of fetchBatches(lease)) yield* reader.take(rows);
     } finally {
       await lease.end();
     }
     yield* reader.finish();
+    reading.end();
   }
 
-  async #leaseWithCursor(signal: AbortSignal, atStart: AtStart | undefined): Promise<Lease> {
+  async #leaseWithCursor(
+    signal: AbortSignal,
+    atStart: AtStart = async () => false,
+  ): Promise<{ readonly lease: Lease; readonly follows: boolean }> {
     for (;;) {
       const lease = await this.#options.database.lease({ signal, snapshot: true });
       try {
@@ -75,8 +82,7 @@ export class SnapshotSource implements PostgresSource<unknown> {
         await lease.run(declareStatement(this.#options, shape));
         const { rows } = await lease.run(SEES_EMPTIED_TABLE);
         if (rows[0]?.[0] !== 'true') {
-          await atStart?.(lease, shape);
-          return lease;
+          return { lease, follows: await atStart(lease, shape) };
         }
       } catch (error) {
         await lease.end();
@@ -96,7 +102,7 @@ export class SnapshotSource implements PostgresSource<unknown> {
     const lease = await this.#options.database.lease({ signal, snapshot: false });
     try {
       const { rows } = await lease.run(statement);
-      const reader = rowReader(this.#options);
+      const reader = rowReader(this.#options, this.#memory.recall);
       return new Map([...reader.take(rowsOfKeys(rows, wanted)), ...reader.finish()]);
     } finally {
       void lease.end();

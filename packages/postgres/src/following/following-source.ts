@@ -52,6 +52,7 @@ export class FollowingSource implements FollowingPostgresSource<unknown> {
     let cursor: Cursor;
     const entries = this.#rows.readAll(signal, async (lease, shape) => {
       cursor = await this.#follower.positionOf(lease, this.#readersFor(shape));
+      return cursor !== undefined;
     });
     return {
       entries,

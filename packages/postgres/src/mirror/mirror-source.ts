@@ -5,6 +5,7 @@ import type { Lease } from '../database.ts';
 import { Follower } from '../following/follower.ts';
 import type { Installation } from '../following/installation.ts';
 import { type Push, pushFor } from '../push/push.ts';
+import { RowMemory } from '../row-memory.ts';
 import { rowReader } from '../rows.ts';
 import type { PostgresSnapshot } from '../source.ts';
 import { arrayLiteral, declareStatement, PLAN_FOR_ALL_ROWS, SEES_EMPTIED_TABLE } from '../statements.ts';
@@ -23,6 +24,7 @@ export class MirrorSource implements Source<unknown> {
   readonly #follower: Follower;
   readonly #sizeOf: (tag: string) => number;
   readonly #hasSchemas: boolean;
+  readonly #memory = new RowMemory();
   readonly #push: Push | undefined;
 
   /** `sizeOf`: how many rows of a table can be read, by its tag. */
@@ -83,11 +85,13 @@ export class MirrorSource implements Source<unknown> {
   async *#readAll(signal: AbortSignal, at: (position: Cursor) => void): AsyncGenerator<readonly [string, unknown]> {
     const { lease, readers } = await this.#begin(signal);
     try {
-      at(await this.#follower.positionOf(lease, readers));
+      const position = await this.#follower.positionOf(lease, readers);
+      at(position);
+      const reading = this.#memory.readAll(position !== undefined);
       for (const marker of Object.values(MARKERS)) yield [marker, true];
       for (const reader of readers) {
         const { options, shape, table } = reader;
-        const rows = rowReader(options);
+        const rows = rowReader(options, reading.recall);
         await lease.run(declareStatement(options, shape));
         for await (const batch of fetchBatches(lease)) {
           for (const [key, row] of rows.take(batch)) {
@@ -95,6 +99,7 @@ export class MirrorSource implements Source<unknown> {
           }
         }
       }
+      reading.end();
     } finally {
       await lease.end();
     }
