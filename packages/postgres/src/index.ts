@@ -14,6 +14,7 @@ export type {
 export type { QueryParameter } from './database.ts';
 export { PostgresError } from './errors.ts';
 export type { FollowOptions, TouchedKeys } from './following/follow-options.ts';
+export type { FullLoadsOptions } from './full-loads.ts';
 export { type PostgresMirror, postgresMirror } from './mirror/mirror.ts';
 export type { MirrorOptions, MirrorTableOptions, MirrorTables, RowOf } from './mirror/mirror-options.ts';
 export type { MirrorTable } from './mirror/mirror-table.ts';

@@ -2,6 +2,7 @@
 import { type PostgresClient, toDatabase } from './clients.ts';
 import type { Database, QueryParameter } from './database.ts';
 import { type FollowedTable, type FollowOptions, resolveFollow } from './following/follow-options.ts';
+import { type FullLoads, type FullLoadsOptions, resolveFullLoads } from './full-loads.ts';
 import { type ResolvedPush, resolvePush } from './push/push-options.ts';
 
 /** What a column holds after JSON: see the table of types in the README. */
@@ -25,6 +26,8 @@ interface CommonOptions<Item> {
    * row. @default the row as it is
    */
   readonly map?: (row: PostgresRow) => Item;
+  /** How many instances may read everything at once. @default as many as want to */
+  readonly fullLoads?: FullLoadsOptions;
 }
 
 /** Options for one value per key. */
@@ -64,6 +67,8 @@ export interface ResolvedOptions {
   readonly follow: readonly FollowedTable[] | undefined;
   /** `undefined`: it is off. */
   readonly push: ResolvedPush | undefined;
+  /** `undefined`: nobody is asked. */
+  readonly fullLoads: FullLoads | undefined;
 }
 
 const KNOWN_OPTIONS = [
@@ -77,6 +82,7 @@ const KNOWN_OPTIONS = [
   'map',
   'follow',
   'push',
+  'fullLoads',
 ] as const;
 
 /** Checks the options and fills the gaps; what is wrong throws one TypeError: option, expected, got. */
@@ -123,6 +129,7 @@ export function resolveOptions(
     map,
     follow: follow === undefined ? undefined : resolveFollow(follow, fail),
     push: resolvedPush,
+    fullLoads: resolveFullLoads(options.fullLoads, fail),
   });
 }
 

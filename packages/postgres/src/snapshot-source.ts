@@ -75,7 +75,9 @@ export class SnapshotSource implements PostgresSource<unknown> {
     atStart: AtStart = async () => false,
   ): Promise<{ readonly lease: Lease; readonly follows: boolean }> {
     for (;;) {
-      const lease = await this.#options.database.lease({ signal, snapshot: true });
+      const { database, fullLoads } = this.#options;
+      const open = (): Promise<Lease> => database.lease({ signal, snapshot: true });
+      const lease = fullLoads === undefined ? await open() : await fullLoads.enter(open, signal);
       try {
         await lease.run(PLAN_FOR_ALL_ROWS);
         const shape = await this.shapes.readBy(lease);

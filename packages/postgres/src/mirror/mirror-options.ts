@@ -2,6 +2,7 @@
 import type { OptionsWithoutSchema, StandardSchema } from 'evercache';
 import { type PostgresClient, toDatabase } from '../clients.ts';
 import type { Database } from '../database.ts';
+import { type FullLoads, type FullLoadsOptions, resolveFullLoads } from '../full-loads.ts';
 import type { PostgresRow } from '../options.ts';
 import { type PushMode, type PushSettings, type ResolvedPush, resolvePush } from '../push/push-options.ts';
 
@@ -41,6 +42,8 @@ export interface MirrorOptions<Tables extends MirrorTables>
   readonly tables: Tables;
   /** Whether a change is told as it happens: see `FollowOptions.push`. @default 'off' */
   readonly push?: PushMode | PushSettings;
+  /** How many instances may read everything at once. @default as many as want to */
+  readonly fullLoads?: FullLoadsOptions;
 }
 
 /** One table, its options checked. */
@@ -65,6 +68,7 @@ export interface ResolvedMirror {
   readonly tables: readonly ResolvedTable[];
   /** `undefined`: it is off. */
   readonly push: ResolvedPush | undefined;
+  readonly fullLoads: FullLoads | undefined;
 }
 
 const KNOWN_IN_TABLE = ['table', 'key', 'columns', 'where', 'map', 'schema', 'indexes'] as const;
@@ -81,13 +85,20 @@ export function resolveMirror({
   client,
   tables,
   push = 'off',
-}: Pick<MirrorOptions<MirrorTables>, 'client' | 'tables' | 'push'>): ResolvedMirror {
+  fullLoads,
+}: Pick<MirrorOptions<MirrorTables>, 'client' | 'tables' | 'push' | 'fullLoads'>): ResolvedMirror {
   const database = toDatabase(client);
   if (database === undefined) fail('client', 'a pg Pool, a postgres.js client or a PGlite instance', client);
   if (typeof tables !== 'object' || tables === null || Array.isArray(tables)) fail('tables', 'an object', tables);
   const resolved = Object.entries(tables).map(([name, table]) => resolveTable(name, table));
   if (resolved.length === 0) fail('tables', 'at least one table', tables);
-  return { client, database, tables: resolved, push: resolvePush(push, client, fail) };
+  return {
+    client,
+    database,
+    tables: resolved,
+    push: resolvePush(push, client, fail),
+    fullLoads: resolveFullLoads(fullLoads, fail),
+  };
 }
 
 function resolveTable(name: string, options: MirrorTableOptions): ResolvedTable {

@@ -108,7 +108,9 @@ export class MirrorSource implements Source<unknown> {
   /** A transaction that sees all tables as of one moment. */
   async #begin(signal: AbortSignal): Promise<{ lease: Lease; readers: readonly TableReader[] }> {
     for (;;) {
-      const lease = await this.#mirror.database.lease({ signal, snapshot: true });
+      const { database, fullLoads } = this.#mirror;
+      const open = (): Promise<Lease> => database.lease({ signal, snapshot: true });
+      const lease = fullLoads === undefined ? await open() : await fullLoads.enter(open, signal);
       try {
         await lease.run(PLAN_FOR_ALL_ROWS);
         const readers = await this.#readers.readBy(lease);
