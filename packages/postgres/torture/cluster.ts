@@ -105,7 +105,7 @@ export class Cluster {
     const young = await startPrivatePostgres({ settings: SETTINGS, password: this.#primary.password });
     try {
       await this.query(`create database ${DATABASE}`, young.url);
-      await dumpInto(this.primaryUrl, urlOf(young));
+      await withoutTruncate(this.primaryUrl, () => dumpInto(this.primaryUrl, urlOf(young)));
       return young;
     } catch (error) {
       await young.stop();
@@ -149,6 +149,19 @@ export class Cluster {
 
   async stop(): Promise<void> {
     await Promise.all([this.pooler?.stop(), this.#primary.stop(), this.#standby?.stop()]);
+  }
+}
+
+/** A TRUNCATE between the snapshot of pg_dump and its locks would leave the items out, and the writers as they were. */
+async function withoutTruncate(url: string, work: () => Promise<void>): Promise<void> {
+  const client = new Client(url);
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    await client.query('begin; lock table items in access share mode');
+    await work();
+  } finally {
+    await client.end().catch(() => {});
   }
 }
 

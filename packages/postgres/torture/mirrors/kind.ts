@@ -42,7 +42,8 @@ export interface Beside {
   readonly primaryUrl: string;
 }
 
-const SETTINGS: Omit<TTLCacheOptions<Held>, 'name' | 'source'> = {
+/** Of all caches and mirrors. */
+export const SETTINGS: Omit<TTLCacheOptions<Held>, 'name' | 'source'> = {
   // The run asks for refreshes itself.
   ttl: '1h',
   refreshInterval: '30m',

@@ -5,6 +5,7 @@ import { byKey } from './by-key.ts';
 import { byLookUp } from './by-look-up.ts';
 import type { MirrorKind } from './kind.ts';
 import { rung } from './rung.ts';
+import { tables } from './tables.ts';
 import { whole } from './whole.ts';
 
 /** `pooler`: the primary, through pgbouncer in transaction pooling. */
@@ -40,6 +41,9 @@ export const MIRRORS: readonly MirrorPlan[] = [
   { kind: whole, place: 'primary', ...PG, pauseMs: [100, 300], inShort: true },
   { kind: byLookUp, place: 'pooler', ...PG, ...BUSY },
   { kind: byKey, place: 'pooler', ...UNPREPARED, ...BUSY },
+  { kind: tables, place: 'primary', ...PG, ...BUSY, inShort: true },
+  { kind: tables, place: 'pooler', ...UNPREPARED, ...BUSY },
+  { kind: tables, place: 'standby', ...POSTGRES_JS, ...SLEEPY },
   { kind: rung, place: 'primary', ...PG, ...SELDOM },
   { kind: rung, place: 'pooler', ...UNPREPARED, ...SELDOM },
   { kind: byColumn, place: 'standby', ...PG, ...BUSY },
