@@ -7,16 +7,31 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    globalSetup: ['./test/support/global-setup.ts'],
-    include: [
-      'packages/*/test/**/*.test.ts',
-      'apps/*/test/**/*.test.ts',
-      'test/**/*.test.ts',
-      'bench/test/**/*.test.ts',
-    ],
+    // By itself it would leave one core alone.
+    maxWorkers: '100%',
     execArgv: ['--conditions=@evercache/source'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     restoreMocks: true,
+    projects: [
+      {
+        extends: true,
+        // Its many files hold no state between them, so they share workers: to start one costs more than most of them.
+        test: { name: 'core', include: ['packages/core/test/**/*.test.ts'], isolate: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'with services',
+          globalSetup: ['./test/support/global-setup.ts'],
+          include: [
+            'packages/postgres/test/**/*.test.ts',
+            'apps/*/test/**/*.test.ts',
+            'test/**/*.test.ts',
+            'bench/test/**/*.test.ts',
+          ],
+        },
+      },
+    ],
   },
 });
