@@ -48,6 +48,18 @@ test('a row that many use is read once when it changes, and drops exactly what w
   expect(counts).toEqual({ read: 1, built: 301 });
 });
 
+test('the end of a refresh is told when what it published can be read, however much that is', async () => {
+  const { mirror, view } = mirrorOf(database.pool);
+  await mirror.start();
+  const seen: unknown[] = [];
+  for (const face of [mirror, view, mirror.tables.agents]) {
+    face.on('refresh', ({ added, sampleKeys }) => seen.push([added, sampleKeys.length, mirror.tables.agents.size]));
+  }
+  await database.pool.query('insert into agents select n from generate_series(10, 3009) as n');
+  await mirror.refresh();
+  expect(seen).toEqual(Array(3).fill([3000, 10, 3004]));
+});
+
 test('a link that comes, goes or moves drops the agents it is of, and no other', async () => {
   const { mirror, view, names, counts } = mirrorOf(database.pool);
   await mirror.start();

@@ -30,7 +30,7 @@ import type { Shown } from './tables.ts';
 const QUARANTINE_SHOWN = 100;
 
 /** Events that are the same for everything that is read of a mirror. */
-const SHARED_EVENTS = ['refresh', 'error', 'held', 'state'] as const;
+const SHARED_EVENTS = ['error', 'held', 'state'] as const;
 
 /** What is in memory under a key; `problem`: the newest value was refused, and `value` is the last good one, if any. */
 export interface Found<V> {
@@ -60,6 +60,7 @@ export abstract class MirrorFace<V> implements Cache<V> {
     this.core = core;
     this.events = new Events(name);
     for (const event of SHARED_EVENTS) core.cache.on(event, (data) => this.events.emit(event, data));
+    core.onRefresh((report) => this.events.emit('refresh', report));
     core.faces.add(this);
   }
 

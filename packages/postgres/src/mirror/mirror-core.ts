@@ -113,6 +113,15 @@ export class MirrorCore {
     return withoutMarkers(report);
   }
 
+  /** Tells of each round when what it has published can be read: a large generation is prepared first. */
+  onRefresh(listener: (report: RefreshReport) => void): void {
+    this.cache.on('refresh', (report) => {
+      const tell = (): void => listener(withoutMarkers(report));
+      if (this.tables.isBehind) void this.settled().then(tell);
+      else tell();
+    });
+  }
+
   reports(): readonly RefreshReport[] {
     return this.cache.reports().map(withoutMarkers);
   }
@@ -125,7 +134,7 @@ export class MirrorCore {
 }
 
 /** What a round did with rows; the markers come first among those that were added. */
-export function withoutMarkers(report: RefreshReport): RefreshReport {
+function withoutMarkers(report: RefreshReport): RefreshReport {
   const markers = Object.values<string>(MARKERS);
   const sampleKeys = report.sampleKeys.filter((key) => !markers.includes(key));
   const added = report.sampleKeys.length - sampleKeys.length;

@@ -1,7 +1,6 @@
 /** Several tables in memory that change together, and what is made of them. */
 import {
   type CacheEventName,
-  type CacheEvents,
   type CacheListener,
   type CacheStats,
   type CacheStatus,
@@ -9,7 +8,7 @@ import {
   type RefreshOptions,
   type RefreshReport,
 } from 'evercache';
-import { MirrorCore, withoutMarkers } from './mirror-core.ts';
+import { MirrorCore } from './mirror-core.ts';
 import { fail, type MirrorOptions, type MirrorTables, type RowOf, resolveMirror } from './mirror-options.ts';
 import { MirrorTable } from './mirror-table.ts';
 import { MirrorView } from './mirror-view.ts';
@@ -108,10 +107,10 @@ export class PostgresMirror<Tables extends MirrorTables> implements AsyncDisposa
 
   #relay(): void {
     const { cache, faces } = this.#core;
-    const relay = <Event extends CacheEventName>(name: Event, change = (event: CacheEvents[Event]) => event): void => {
-      cache.on(name, (event) => this.#events.emit(name, change(event)));
+    const relay = (name: Exclude<CacheEventName, 'refresh' | 'change'>): void => {
+      cache.on(name, (event) => this.#events.emit(name, event));
     };
-    relay('refresh', withoutMarkers);
+    this.#core.onRefresh((report) => this.#events.emit('refresh', report));
     relay('error');
     relay('held');
     relay('quarantine');
