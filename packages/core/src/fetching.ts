@@ -89,6 +89,11 @@ export class Fetching<T> {
   }
 
   async warm(keys: Iterable<string>): Promise<WarmReport> {
+    if (this.#options.isStopped()) {
+      // Nor a flight that a fetch after the next start could join.
+      const requested = new Set(assertKeys(keys)).size;
+      return { requested, loaded: 0, absent: 0, failed: requested };
+    }
     const { found, failures, requested } = await this.#askMany(keys, toWish('warm', undefined));
     const failed = failures.length;
     return { requested, loaded: found.size, absent: requested - found.size - failed, failed };

@@ -75,13 +75,13 @@ export class Refresher {
   start(first: 'now' | 'later'): void {
     this.#active = true;
     this.#failures = 0;
+    // Of the life before, or asked for while stopped: it ends as stopped, perhaps only now, so nobody joins it.
+    if (this.#running !== undefined) this.#running.whole = false;
     if (first === 'later') this.#planNext();
   }
 
   stop(): void {
     this.#active = false;
-    // It ends as stopped, perhaps only after the next start: nobody joins it any more.
-    if (this.#running !== undefined) this.#running.whole = false;
     this.#cancelTimer();
   }
 

@@ -214,6 +214,34 @@ describe.each(SHAPES)('with $shape', ({ methods }) => {
     }
   });
 
+  test('nor for what was asked of it while it was stopped', async () => {
+    const asks = [
+      (cache: TTLCacheService<string>) => cache.warm(['a']),
+      (cache: TTLCacheService<string>) => cache.refresh(),
+    ];
+    for (const ask of asks) {
+      for (let turns = 0; turns < 12; turns += 1) {
+        const { cache } = setUp<string>({ methods, rows: ROWS });
+        void cache.start();
+        void cache.stop();
+        void ask(cache);
+        for (let turn = 0; turn < turns; turn += 1) await undefined;
+        void cache.start();
+        expect(await cache.fetch('a')).toBe('a');
+        await cache.stop();
+      }
+    }
+  });
+
+  test('warm on a stopped cache asks nothing, and counts every key as failed', async () => {
+    const { cache, source } = setUp<string>({ methods, rows: ROWS });
+    await cache.start();
+    await cache.stop();
+    const calls = source.calls.length;
+    expect(await cache.warm(['a', 'b', 'a'])).toEqual({ requested: 2, loaded: 0, absent: 0, failed: 2 });
+    expect(source.calls.length).toBe(calls);
+  });
+
   test('an outage of the life before is no degraded state after a start that works', async () => {
     const set = setUp<string>({ methods, rows: ROWS });
     await load(set);

@@ -19,8 +19,8 @@ export const LIFE: readonly Fault[] = [
     name: 'the timer of the next refresh outlives the cache',
     promise: 13,
     file: 'refresher.ts',
-    find: '.whole = false;\n    this.#cancelTimer();',
-    replace: '.whole = false;',
+    find: 'this.#active = false;\n    this.#cancelTimer();',
+    replace: 'this.#active = false;',
     caughtBy: STOP_IS_SAFE,
   },
   {
@@ -32,6 +32,17 @@ export const LIFE: readonly Fault[] = [
     caughtBy: {
       file: 'lifecycle.test.ts',
       title: 'a fetch after a stop and a start waits for nothing of the life before, however soon it comes',
+    },
+  },
+  {
+    name: 'warm on a stopped cache takes off all the same',
+    promise: 13,
+    file: 'fetching.ts',
+    find: 'async warm(keys: Iterable<string>): Promise<WarmReport> {\n    if (this.#options.isStopped()) {',
+    replace: 'async warm(keys: Iterable<string>): Promise<WarmReport> {\n    if (false as boolean) {',
+    caughtBy: {
+      file: 'lifecycle.test.ts',
+      title: 'nor for what was asked of it while it was stopped',
     },
   },
   {
