@@ -38,13 +38,10 @@ function isOneFlight(world: World, call: Call, say: (why: string) => () => strin
 }
 
 function obeysBreaker(world: World, call: Call, say: (why: string) => () => string): void {
-  const { breaker } = world;
-  if (!breaker.isOpen) return;
-  world.exercised(5);
-  world.expect(5, breaker.probe === undefined, say('beside a probe'));
-  const mayInsist = call.reason === 'manual' || world.insisting > 0;
-  world.expect(5, mayInsist || world.now >= breaker.retryAt, say('while the breaker was open'));
-  breaker.probe = call;
+  if (world.breaker.isOpen) world.exercised(5);
+  const insists = call.reason === 'manual' || world.insisting > 0;
+  const refused = world.breaker.sent(call, call.ticket - 1, insists);
+  world.expect(5, refused === undefined, say(refused ?? ''));
 }
 
 /** Unknown keys are cheap: what was said to be absent is remembered. */
@@ -81,7 +78,7 @@ export function ended(world: World, call: Call): void {
   }
   if (call.state === 'failed') {
     if (world.cache.size > 0) world.exercised(5);
-    if (call.fault === 'resync') world.succeededNow(call);
+    if (call.fault === 'resync') world.breaker.landed();
     return;
   }
   for (const key of world.settings.keys) {
@@ -92,7 +89,7 @@ export function ended(world: World, call: Call): void {
     else if (call.ticket < Math.max(mark, world.known.inForce?.ticket ?? 0)) world.exercised(14);
     if (!call.rows.has(key)) world.absent += 1;
   }
-  world.succeededNow(call);
+  world.breaker.landed();
   world.known.landed(call, TTL, ({ bad }) => bad && world.settings.schema);
 }
 
@@ -104,6 +101,6 @@ export function aborted(world: World, call: Call): void {
   if (code === 'stopped') world.breaker.abandoned(call);
   else if (code === 'source-timeout' || call.fault === 'fail' || call.fault === 'half') {
     world.breaker.failed(call, world.tickets);
-  } else world.succeededNow(call);
+  } else world.breaker.succeeded(world.tickets);
   if (code === 'source-timeout') world.exercised(4);
 }

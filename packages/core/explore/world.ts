@@ -60,7 +60,6 @@ export class World {
   readonly detached: Set<string> = new Set();
   /** The first promise that was broken. Core must not see it: it would take it for a failure of the source. */
   broken: BrokenPromise | undefined;
-  #hasSucceeded = false;
   readonly #reports = new Map<number, Set<RefreshReport>>();
   /** Says what happens, when somebody wants to read it. */
   tell: ((line: string) => void) | undefined;
@@ -161,13 +160,6 @@ export class World {
     );
   }
 
-  /** The breaker hears of it when core has; what is sent until then counts as sent before. */
-  succeededNow(call: Call): void {
-    this.breaker.abandoned(call);
-    this.breaker.succeeded(this.tickets);
-    this.#hasSucceeded = true;
-  }
-
   /** Nothing moves any more. */
   settled(): void {
     this.happenings = 0;
@@ -176,8 +168,7 @@ export class World {
 
   /** Core has heard of all that has happened. */
   caughtUp(): void {
-    if (this.#hasSucceeded) this.breaker.succeeded(this.tickets);
-    this.#hasSucceeded = false;
+    this.breaker.caughtUp(this.tickets);
   }
 
   /** At most one round runs and one waits: who asks between the ends of two rounds gets one of two reports. */
