@@ -10,9 +10,12 @@ import { parseArgs } from 'node:util';
 import { agentLoad } from './agent-load.ts';
 import type { Bench, BenchReport } from './bench.ts';
 import { formatReport } from './format-report.ts';
+import { memory } from './memory.ts';
+import { reads } from './reads.ts';
 import { refresh } from './refresh.ts';
+import { stampede } from './stampede.ts';
 
-const benches: Readonly<Record<string, Bench>> = { 'agent-load': agentLoad, refresh };
+const benches: Readonly<Record<string, Bench>> = { reads, memory, stampede, refresh, 'agent-load': agentLoad };
 
 try {
   await main();

@@ -72,7 +72,7 @@ export class Fetching<T> {
         return Promise.resolve(value);
       }
     }
-    return this.#ask(key, options);
+    return (options === undefined ? this.#share(key) : undefined) ?? this.#ask(key, options);
   }
 
   async fetchMany(keys: Iterable<string>, options?: FetchOptions): Promise<ReadonlyMap<string, T>> {
@@ -106,6 +106,17 @@ export class Fetching<T> {
     if (absentFor !== undefined || missingTtl === 0) return absentFor;
     const missingFor = store.missingFromBaseFor(key, now);
     return missingFor !== undefined && missingFor <= missingTtl ? missingFor : undefined;
+  }
+
+  /** In a crowd: the promise of the flight under way itself, where that is all there is to wait for. */
+  #share(key: string): Promise<T | undefined> | undefined {
+    const { loader, store, counters, clock } = this.#options;
+    if (!loader.isUnderWay(key) || store.staleValue(key) !== undefined) return undefined;
+    if (this.absentFor(key, clock.now()) !== undefined) return undefined;
+    const flight = loader.join(key);
+    if (flight === undefined) return undefined;
+    counters.misses += 1;
+    return flight.promise;
   }
 
   async #ask(key: string, options: FetchOptions | undefined): Promise<T | undefined> {

@@ -58,7 +58,7 @@ export class Loader<T> {
     const flights = new Map<string, Flight<T>>();
     const missing: string[] = [];
     for (const key of keys) {
-      const joined = this.#join(key, request);
+      const joined = request.fresh ? undefined : this.join(key);
       if (joined === undefined) missing.push(key);
       else flights.set(key, joined);
     }
@@ -74,6 +74,19 @@ export class Loader<T> {
     return flights;
   }
 
+  isUnderWay(key: string): boolean {
+    return this.#flights.has(key);
+  }
+
+  /** The flight of this key that a read may join; `undefined`: there is none. */
+  join(key: string): Flight<T> | undefined {
+    const flight = this.#flights.get(key);
+    // If a snapshot that was sent later has landed first, who asks now must not be told what was true before it.
+    if (flight === undefined || !this.#options.fence.admits(key, flight.sentAfter)) return undefined;
+    this.#options.counters.coalesced += 1;
+    return flight;
+  }
+
   /** Nobody joins the flight of this key any more. */
   forget(key: string): void {
     this.#flights.delete(key);
@@ -81,14 +94,6 @@ export class Loader<T> {
 
   forgetAll(): void {
     this.#flights.clear();
-  }
-
-  #join(key: string, { fresh }: LoadRequest): Flight<T> | undefined {
-    const flight = fresh ? undefined : this.#flights.get(key);
-    // If a snapshot that was sent later has landed first, who asks now must not be told what was true before it.
-    if (flight === undefined || !this.#options.fence.admits(key, flight.sentAfter)) return undefined;
-    this.#options.counters.coalesced += 1;
-    return flight;
   }
 
   /** While too many answers are "absent", a key of which nothing is held is refused. Gives the keys that may be asked. */

@@ -106,7 +106,21 @@ export class TTLCacheService<T> implements Cache<T> {
 
   /** `get` for several keys, aligned with them. */
   getMany(keys: readonly string[]): (T | undefined)[] {
-    return keys.map((key) => this.get(key));
+    // A loop, and counted once: a call for each key costs half as much again as the look-ups.
+    const { live, allFresh } = this.#store;
+    const values = new Array<T | undefined>(keys.length);
+    let hits = 0;
+    for (let index = 0; index < keys.length; index += 1) {
+      const key = keys[index]!;
+      const value = live.get(key);
+      values[index] = value;
+      if (value === undefined) continue;
+      hits += 1;
+      if (!allFresh && this.#store.isStale(key)) this.#counters.staleHits += 1;
+    }
+    this.#counters.hits += hits;
+    this.#counters.misses += keys.length - hits;
+    return values;
   }
 
   /**

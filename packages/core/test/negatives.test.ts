@@ -47,6 +47,17 @@ describe.each(SHAPES)('with $shape', ({ methods }) => {
     }
   });
 
+  test('a key that is known to be absent is answered at once, also while somebody asks the source for it', async () => {
+    const { source, cache } = setUp<string>({ methods });
+    await cache.fetch('a');
+    source.behave('hold');
+    const fresh = cache.fetch('a', { fresh: true });
+    expect(await cache.fetch('a')).toBeUndefined();
+    expect(cache.stats()).toMatchObject({ absentHits: 1, coalesced: 0 });
+    source.calls.at(-1)!.answer();
+    await fresh;
+  });
+
   test('negativeTtl of 0 remembers nothing', async () => {
     const { source, cache, clock } = setUp<string>({ methods, negativeTtl: 0 });
     await cache.fetch('a');

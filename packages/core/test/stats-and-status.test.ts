@@ -37,6 +37,7 @@ describe.each(SHAPES)('with $shape', ({ methods }) => {
     source.behave('fail');
     expect(await counted(() => cache.fetch('a'))).toEqual([1, 1, 0, 0]);
     expect(await counted(() => cache.get('a'))).toEqual([1, 1, 0, 0]);
+    expect(await counted(() => cache.getMany(['a', 'd', 'a']))).toEqual([2, 2, 0, 1]);
     expect(await counted(() => cache.fetch('d').catch(() => undefined))).toEqual([0, 0, 0, 1]);
     source.behave('answer');
     expect(await counted(() => cache.fetch('a'))).toEqual([0, 0, 0, 1]);

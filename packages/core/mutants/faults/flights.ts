@@ -47,11 +47,33 @@ export const FLIGHTS: readonly Fault[] = [
     name: 'a fresh fetch joins an older flight',
     promise: 3,
     file: 'loader.ts',
-    find: 'const flight = fresh ? undefined : this.#flights.get(key);',
-    replace: 'const flight = this.#flights.get(key);',
+    find: 'const joined = request.fresh ? undefined : this.join(key);',
+    replace: 'const joined = this.join(key);',
     caughtBy: {
       file: 'single-flight.test.ts',
       title: 'a fresh fetch does not join an older one, and younger ones join it',
+    },
+  },
+  {
+    name: 'a crowd waits for a slow source although a stale value is there',
+    promise: 4,
+    file: 'fetching.ts',
+    find: ' || store.staleValue(key) !== undefined',
+    replace: '',
+    caughtBy: {
+      file: 'soft-timeout.test.ts',
+      title: 'is measured from the start of the flight: once it is known to be slow, nobody waits',
+    },
+  },
+  {
+    name: 'a crowd waits for a key that is known to be absent',
+    promise: 11,
+    file: 'fetching.ts',
+    find: 'if (this.absentFor(key, clock.now()) !== undefined) return undefined;',
+    replace: '',
+    caughtBy: {
+      file: 'negatives.test.ts',
+      title: 'a key that is known to be absent is answered at once, also while somebody asks the source for it',
     },
   },
   {
