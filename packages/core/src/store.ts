@@ -87,9 +87,8 @@ export class Store<T> {
     return this.#unsure;
   }
 
-  /** The keys of which a value is known or a row was refused: visible, in reserve or in quarantine. */
+  /** All that is known where nothing is loaded whole: keys that are visible, in reserve or in quarantine. */
   knownKeys(): string[] {
-    if (this.base.confirmedAt !== undefined) return [...this.live.keys()];
     return [...new Set([...this.#own.keys(), ...this.#quarantine.keys()])];
   }
 
@@ -205,7 +204,10 @@ export class Store<T> {
     for (const key of later) this.#unsure.add(key);
     this.#quarantine.clear();
     for (const [key, message] of refused) this.#quarantine.set(key, message);
-    for (const key of [...this.#negatives.keys()]) if (entries.has(key)) this.#negatives.delete(key);
+    for (const key of [...this.#negatives.keys()]) {
+      // A row that was refused is one, too: its key is not absent.
+      if (entries.has(key) || refused.has(key)) this.#negatives.delete(key);
+    }
     for (const [key, { value, since }] of kept) this.#own.put(key, value, since, now);
     this.#after();
   }

@@ -133,6 +133,22 @@ describe('a process is kept alive', () => {
       await cache.stop();
     },
   );
+
+  test('by a fetch that joins a refresh in the background, from then on', async () => {
+    const set = setUp({ methods: ['fetchAll'], rows: [['a', 'a']], negativeTtl: 0 });
+    const { source, cache, clock } = set;
+    await cache.start();
+    source.behave('hold');
+    await clock.advance('1m');
+    expect(clock.keepAliveTimers).toBe(0);
+    const fetched = cache.fetch('b');
+    expect(source.count()).toBe(2);
+    expect(clock.keepAliveTimers).toBe(1);
+    source.calls[1]!.answer();
+    expect(await fetched).toBeUndefined();
+    expect(clock.keepAliveTimers).toBe(0);
+    await cache.stop();
+  });
 });
 
 describe('a snapshot', () => {

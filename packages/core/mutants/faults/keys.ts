@@ -91,9 +91,31 @@ export const KEYS: readonly Fault[] = [
     name: 'the absence of a key outlives the snapshot that has it',
     promise: 11,
     file: 'store.ts',
-    find: 'for (const key of [...this.#negatives.keys()]) if (entries.has(key)) this.#negatives.delete(key);',
-    replace: '',
+    find: 'if (entries.has(key) || refused.has(key)) this.#negatives.delete(key);',
+    replace: 'if (refused.has(key)) this.#negatives.delete(key);',
     caughtBy: { file: 'negatives.test.ts', title: 'that has the key makes an end of its absence' },
+  },
+  {
+    name: 'a key stays absent although there is a row for it, which is refused',
+    promise: 9,
+    file: 'store.ts',
+    find: 'if (entries.has(key) || refused.has(key)) this.#negatives.delete(key);',
+    replace: 'if (entries.has(key)) this.#negatives.delete(key);',
+    caughtBy: {
+      file: 'survivors-store.test.ts',
+      title: 'a key that was absent is unknown, not absent, once a snapshot has a row for it that is refused',
+    },
+  },
+  {
+    name: 'a fresh entry beside a stale set counts as stale',
+    promise: 10,
+    file: 'store.ts',
+    find: ": own.phase === 'stale';",
+    replace: ': true;',
+    caughtBy: {
+      file: 'survivors-store.test.ts',
+      title: 'an entry that is fresh beside a stale set is a hit, and no stale one',
+    },
   },
   {
     name: 'an absent answer leaves the value that was held',
