@@ -12,6 +12,8 @@ interface AtStart {
   readonly seen: number;
   readonly told: number;
   readonly visible: boolean;
+  /** Its last good value stayed although a newer answer had come: held, or in quarantine. */
+  readonly kept: boolean;
 }
 
 export interface Read {
@@ -39,7 +41,7 @@ export function begin(world: World, read: Pick<Read, 'name' | 'keys' | 'fresh' |
   const atStart = new Map(
     read.keys.map((key) => {
       const { floor, floorCommit, seen, told } = world.known.of(key);
-      return [key, { floor, floorCommit, seen, told, visible: world.cache.has(key) }] as const;
+      return [key, { floor, floorCommit, seen, told, visible: world.cache.has(key), kept: world.isKept(key) }] as const;
     }),
   );
   const begun = {
@@ -122,7 +124,8 @@ function isAllowed(world: World, read: Read, key: string, value: Value): void {
   world.expect(4, call.state !== 'late', () => `${say}: its answer came too late`);
   world.expect(2, value.ticket > start.floor, () => `${say}, requested before the key was invalidated`);
   world.expect(14, value.ticket >= start.seen, () => `${say}, older than what was visible before (${start.seen})`);
-  const isLater = world.vouchedBy(key, value) >= start.told || world.isKept(key);
+  // What memory said at the start of a read of several keys counts, though it may be no longer kept by its end.
+  const isLater = world.vouchedBy(key, value) >= start.told || start.kept || world.isKept(key);
   world.expect(14, isLater, () => `${say}, after a read was told of ${start.told}`);
   const slow = call.landedAt - confirmedAt(call) > TTL;
   const known = world.known.of(key);
