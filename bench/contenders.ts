@@ -168,7 +168,7 @@ export const contenders = {
       return { read };
     },
     read: 'cache.read(key)',
-    openLoading: (load) => memoizee(load, { primitive: true, promise: true, maxAge: HOUR }),
+    openLoading: (load) => memoizee((key: string) => load(key), { primitive: true, promise: true, maxAge: HOUR }),
   },
   'layered-loader': {
     package: 'layered-loader',
@@ -280,7 +280,7 @@ export const contenders = {
       return { read };
     },
     readAsync: 'cache.read(key)',
-    openLoading: (load) => pMemoize(load),
+    openLoading: (load) => pMemoize((key: string) => load(key)),
   },
 } as const satisfies Record<string, Contender>;
 

@@ -57,6 +57,7 @@ export class Store<T> {
   /** Keys that the base cannot speak for: invalidated, or read while it was. */
   readonly #unsure = new Set<string>();
   #servesStale = false;
+  #allStale = false;
   #released = false;
   readonly #alarm: Alarm;
 
@@ -94,6 +95,7 @@ export class Store<T> {
 
   /** Is what readers see under this key older than its ttl? */
   isStale(key: string): boolean {
+    if (this.#allStale) return true;
     const own = this.#own.get(key);
     return own === undefined ? this.base.phase === 'stale' : own.phase === 'stale';
   }
@@ -343,5 +345,6 @@ export class Store<T> {
 
   #noteFreshness(): void {
     this.allFresh = this.base.phase !== 'stale' && !this.#own.showStale;
+    this.#allStale = this.base.phase === 'stale' && this.#own.size === 0;
   }
 }
