@@ -87,6 +87,11 @@ export class Store<T> {
     return this.#unsure;
   }
 
+  /** Nothing at all is known, not even that a key is absent. */
+  get isEmpty(): boolean {
+    return this.base.phase === 'none' && this.#own.size + this.#negatives.size + this.#quarantine.size === 0;
+  }
+
   /** The keys of which a value is known or a row was refused: visible, in reserve or in quarantine. */
   knownKeys(): string[] {
     if (this.base.confirmedAt !== undefined) return [...this.live.keys()];
