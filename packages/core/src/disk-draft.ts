@@ -49,6 +49,11 @@ export class Draft {
     return this.#isEmpty;
   }
 
+  /** What of it is in memory. */
+  get memoryBytes(): number {
+    return this.#frameBytes + this.#backlog;
+  }
+
   /** Does not throw: what cannot be kept is told at the end. */
   add(key: string, row: unknown): void {
     if (this.#isOver || this.#error !== undefined) return;
@@ -140,7 +145,7 @@ export class Draft {
     this.#frameBytes = 0;
     this.#backlog += bytes.length;
     if (this.#backlog > MOST_BACKLOG_BYTES) {
-      this.#fail(new Error(`the disk is too slow: it was ${MOST_BACKLOG_BYTES} bytes behind`));
+      this.#fail(new Error('the disk is too slow'));
       return;
     }
     this.#written = this.#written.then(async () => {

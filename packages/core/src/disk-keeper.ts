@@ -15,6 +15,10 @@ import type { Cursor, Saved, Snapshot } from './source.ts';
 /** After a failure to write, no snapshot is asked for on behalf of the file for so long; twice as long after each more. */
 const RETRY_MS = 600_000;
 const LONGEST_RETRY_MS = 86_400_000;
+/** More than this may not wait for the disk. */
+const MOST_WAITING_BYTES = 64 * 1024 * 1024;
+/** A draft takes some memory even if there is hardly a row in it. */
+const BYTES_PER_COMMIT = 4_096;
 
 interface KeeperOptions {
   readonly path: string;
@@ -53,7 +57,10 @@ export class DiskKeeper {
   /** Keys that are unknown as far as the file goes, and when they became so. */
   readonly #unknown = new Map<string, number>();
   #commits: Promise<void> = Promise.resolve();
+  #waitingBytes = 0;
   #head: Head | undefined;
+  /** Something has been published in this life. */
+  #isFollowed = false;
   /** The draft of the answer that is being read, or was read last. */
   #draft: Draft | undefined;
   #confirmed: Moment | undefined;
@@ -83,6 +90,7 @@ export class DiskKeeper {
   /** What the file holds, to be read once. Anything wrong with it is a warning. */
   async restore(): Promise<Saved<unknown> | undefined> {
     this.#head = undefined;
+    this.#isFollowed = false;
     this.#unknown.clear();
     this.#warning = undefined;
     this.#cannotSave = false;
@@ -102,6 +110,7 @@ export class DiskKeeper {
       for (const key of contents.unknown) this.#unknown.set(key, this.#order);
       this.#confirmed = confirmed;
       this.#head = { id, cursor, digest };
+      this.#isFollowed = true;
       this.#file = file;
       return { entries: this.#rowsOf(file, contents), cursor, ageMs, unknown: [...contents.unknown] };
     } catch (error) {
@@ -131,7 +140,7 @@ export class DiskKeeper {
 
   /** Would a delta from there leave the file behind? Says so only if a whole snapshot is likely to help. */
   needsWhole(since: Cursor): boolean {
-    if (this.#cannotSave || (this.#head !== undefined && this.#head.cursor === since)) return false;
+    if (!this.#isFollowed || this.#cannotSave || (this.#head !== undefined && this.#head.cursor === since)) return false;
     if (this.#failedAt === undefined || this.#failures === 0) return true;
     const pause = Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** (this.#failures - 1));
     return (msBetween(this.#failedAt, this.#now()) ?? 0) >= pause;
@@ -139,6 +148,7 @@ export class DiskKeeper {
 
   /** The cache shows what is in this draft. */
   publishWhole(draft: Draft, { cursor, ageMs = 0 }: Snapshot<unknown>): void {
+    this.#isFollowed = true;
     const { digest } = draft;
     const confirmed = this.#confirmedAt(draft, ageMs);
     const head = this.#head;
@@ -220,6 +230,13 @@ export class DiskKeeper {
       void draft.discard();
       return;
     }
+    const bytes = draft.memoryBytes + BYTES_PER_COMMIT;
+    if (this.#waitingBytes + bytes > MOST_WAITING_BYTES) {
+      void draft.discard();
+      this.#failed(new Error('the disk is too slow'));
+      return;
+    }
+    this.#waitingBytes += bytes;
     this.#head = { id, cursor, digest };
     const later = (): readonly string[] => {
       if (order < this.#allInvalidated) throw new Overtaken();
@@ -236,6 +253,8 @@ export class DiskKeeper {
       } catch (error) {
         await draft.discard();
         if (!(error instanceof Overtaken)) this.#failed(error);
+      } finally {
+        this.#waitingBytes -= bytes;
       }
     });
   }

@@ -124,6 +124,7 @@ export class DiskSource<T> implements Source<T> {
 
   async #changes(since: Cursor, context: FetchContext): Promise<Delta<T> | 'resync'> {
     const source = this.#source;
+    context.signal.throwIfAborted();
     // The file has fallen behind: a whole snapshot puts it right.
     if (this.#keeper.needsWhole(since)) return 'resync';
     const draft = this.#keeper.begin(context.signal);
