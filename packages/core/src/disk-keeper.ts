@@ -140,7 +140,8 @@ export class DiskKeeper {
 
   /** Would a delta from there leave the file behind? Says so only if a whole snapshot is likely to help. */
   needsWhole(since: Cursor): boolean {
-    if (!this.#isFollowed || this.#cannotSave || (this.#head !== undefined && this.#head.cursor === since)) return false;
+    if (!this.#isFollowed || this.#cannotSave || (this.#head !== undefined && this.#head.cursor === since))
+      return false;
     if (this.#failedAt === undefined || this.#failures === 0) return true;
     const pause = Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** (this.#failures - 1));
     return (msBetween(this.#failedAt, this.#now()) ?? 0) >= pause;
