@@ -2,7 +2,7 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { onDisk } from '../src/index.ts';
-import { ScriptedSource, settle, VirtualClock } from '../testing/index.ts';
+import { ScriptedSource, VirtualClock } from '../testing/index.ts';
 import { Machine, setUpDisk, temporaryDirectory } from './support/disk.ts';
 import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
 
@@ -112,7 +112,7 @@ describe('after a restart', () => {
     await second.cache.fetch('a');
     second.inner.behave('hang');
     const started = second.cache.start();
-    await settle();
+    await expect.poll(() => second.inner.calls.at(-1)!.method).toBe('fetchAll');
     expect(second.cache.get('a')).toBe('new');
     await second.cache.stop();
     await started;
