@@ -10,6 +10,7 @@ import {
 } from './agents/rows.ts';
 import type { ToolConfig } from './agents/tool-config.ts';
 import type { Database } from './database.ts';
+import { type Keep, keepNothing } from './snapshots.ts';
 import { createSources, type Sources } from './sources.ts';
 import { createToolView, STALE_IF_ERROR_MS, TOOLS_TTL_MS } from './tool-mirror.ts';
 
@@ -32,11 +33,12 @@ const MINUTE_MS = 60_000;
 /** Milliseconds after which the caches that every request needs count as stale. */
 export const TTL_MS = { tools: TOOLS_TTL_MS, agents: 10 * MINUTE_MS, apiKeys: 5 * MINUTE_MS } as const;
 
-export function createCaches(database: Database): Caches {
-  const sources = createSources(database);
+/** `keep`: where they are kept between two starts, so that the server can begin without its database. */
+export function createCaches(database: Database, keep: Keep = keepNothing): Caches {
+  const sources = createSources(database, keep);
   const registry = new CacheRegistry();
   return {
-    tools: registry.register(createToolView(database)),
+    tools: registry.register(createToolView(database, { keep })),
     agents: registry.register(
       new TTLCacheService<AgentConfiguration>({
         name: 'agents',
@@ -60,7 +62,8 @@ export function createCaches(database: Database): Caches {
       }),
     ),
     // Read on demand, for there are too many pairs to hold them all. What is held is read again in one statement a
-    // minute, so that loads cost no statement however many there are.
+    // minute, so that loads cost no statement however many there are. A server that is to begin without its database
+    // has to know of every user, though: it holds what users have written, and whoever is not there has written nothing.
     instructions: registry.register(
       new TTLCacheService<UserInstructions>({
         name: 'user-instructions',
@@ -68,6 +71,7 @@ export function createCaches(database: Database): Caches {
         schema: userInstructionsSchema,
         ttl: '2m',
         refreshInterval: '1m',
+        closedWorld: keep !== keepNothing,
       }),
     ),
     registry,

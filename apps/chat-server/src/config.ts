@@ -20,6 +20,8 @@ export interface Config {
   readonly toolDatabaseUrl: string | undefined;
   /** `DATA_DIR`: the folder of the embedded database. Default `./data`. */
   readonly dataDir: string;
+  /** `SNAPSHOT_DIR`: the folder in which caches are kept between two starts. Without it they are not. */
+  readonly snapshotDir: string | undefined;
   /** `SEED_DEMO`: write demo agents, their data and a key into a database that has not had them. Default `true`. */
   readonly seedDemo: boolean;
   /** `ADMIN_API_KEY`: the administrator's key. Without it one is made and printed at every start. */
@@ -81,6 +83,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     databaseUrl: read('DATABASE_URL', POSTGRES_URL, undefined),
     toolDatabaseUrl: read('TOOL_DATABASE_URL', POSTGRES_URL, undefined),
     dataDir: read('DATA_DIR', DIRECTORY, './data'),
+    snapshotDir: read('SNAPSHOT_DIR', DIRECTORY, undefined),
     seedDemo: read('SEED_DEMO', BOOLEAN, true),
     adminApiKey: read('ADMIN_API_KEY', ADMIN_KEY, undefined),
     openaiBaseUrl: read('OPENAI_BASE_URL', HTTP_URL, undefined),

@@ -22,6 +22,8 @@ export interface LifespanOptions {
   readonly log: Log;
   /** Write the demo into a database that has not had it. Default true. */
   readonly seedDemo?: boolean | undefined;
+  /** The caches are kept on disk, so they can start while the database is down. Default false. */
+  readonly hasSnapshots?: boolean;
 }
 
 /** The caches without which no request can be answered. */
@@ -30,6 +32,9 @@ const REQUIRED_CACHES = ['tools', 'agents', 'apiKeys'] as const;
 /** Pause before a further attempt to prepare the database: doubles from the first to the longest. */
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
+
+/** So long caches with snapshots wait for a database that neither answers nor fails. */
+const PATIENCE_MS = 1000;
 
 /** For answers that were told to end, to do so. */
 const ABORT_GRACE_MS = 1000;
@@ -66,22 +71,31 @@ export class Lifespan {
    * to say, or `undefined` if the server was stopped before.
    */
   async start(): Promise<SeedReport | undefined> {
-    const { database, caches, log, seedDemo = true } = this.#options;
+    const { database, caches, log, seedDemo = true, hasSnapshots = false } = this.#options;
     for (const cache of caches.registry) watch(cache, log);
+    const patience = hasSnapshots ? setTimeout(() => void this.#startCaches(), PATIENCE_MS).unref() : undefined;
     for (let pause = FIRST_PAUSE_MS; !this.#stop.signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
         await migrate(database, log);
         const report = seedDemo ? await seed(database) : { demoApiKey: undefined };
         if (this.#stop.signal.aborted) return undefined;
-        await initializeToolCache(caches);
-        if (this.#phase === 'preparing') this.#phase = 'running';
+        clearTimeout(patience);
+        await this.#startCaches();
         return report;
       } catch (error) {
         log.error({ err: error, retryInMs: pause }, 'the database could not be prepared');
+        if (hasSnapshots) void this.#startCaches();
         await sleep(pause, undefined, { signal: this.#stop.signal }).catch(() => {});
       }
     }
     return undefined;
+  }
+
+  /** Safe to repeat. */
+  async #startCaches(): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    await initializeToolCache(this.#options.caches);
+    if (this.#phase === 'preparing') this.#phase = 'running';
   }
 
   /** Refuses new work, and waits `graceMs` for what is under way; what has not finished by then is stopped. */

@@ -2,6 +2,7 @@
 import { type PostgresRow, type PostgresSource, postgresSource } from '@evercache/postgres';
 import type { Source } from 'evercache';
 import type { Database } from './database.ts';
+import { type Keep, keepNothing } from './snapshots.ts';
 
 /** A row for each tool of an agent, and for an agent without tools one without a tool. */
 const toolsOfAgents = `
@@ -40,12 +41,14 @@ export interface Sources {
   readonly agents: Source<unknown>;
   /** By hash of the key. */
   readonly apiKeys: Source<unknown>;
-  /** By `instructionsKey`. */
+  /** By `instructionsKey`. Where it is kept, it can be asked for all of them. */
   readonly instructions: Source<unknown>;
 }
 
-export function createSources(database: Database): Sources {
+/** `keep`: where what is read is kept between two starts. */
+export function createSources(database: Database, keep: Keep = keepNothing): Sources {
   const { client } = database;
+  const instructions = postgresSource({ client, select: userInstructions, key: 'key' });
   return {
     tools: postgresSource({
       client,
@@ -56,9 +59,14 @@ export function createSources(database: Database): Sources {
       presentWhen: 'id', // null where there is no tool: the agent's list is empty, and known to be
       map: ({ agentId, position, ...tool }) => tool,
     }),
-    agents: postgresSource({ client, select: agentConfigurations, key: 'agentName' }),
-    apiKeys: postgresSource({ client, select: apiKeys, key: 'keyHash' }),
-    instructions: orNone(postgresSource({ client, select: userInstructions, key: 'key' })),
+    agents: keep(
+      'agents',
+      postgresSource({ client, select: agentConfigurations, key: 'agentName' }),
+      agentConfigurations,
+    ),
+    apiKeys: keep('api-keys', postgresSource({ client, select: apiKeys, key: 'keyHash' }), apiKeys),
+    instructions:
+      keep === keepNothing ? orNone(instructions) : keep('user-instructions', instructions, userInstructions),
   };
 }
 

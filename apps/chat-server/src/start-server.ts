@@ -10,6 +10,7 @@ import { InFlight } from './in-flight.ts';
 import { Lifespan } from './lifespan.ts';
 import type { SeedReport } from './seed.ts';
 import type { ServerLog } from './server-log.ts';
+import { keepIn, keepNothing } from './snapshots.ts';
 
 export interface RunningServer {
   /** Where it listens, as in `http://127.0.0.1:8080`. */
@@ -27,11 +28,13 @@ const CLOSE_GRACE_MS = 1000;
 
 /** Listens at once; the database may come later. */
 export async function startServer(config: Config, log: ServerLog): Promise<RunningServer> {
-  const { databaseUrl, toolDatabaseUrl, dataDir, openaiBaseUrl, openaiApiKey, openaiModel, secrets } = config;
+  const { databaseUrl, toolDatabaseUrl, dataDir, snapshotDir, openaiBaseUrl, openaiApiKey, openaiModel, secrets } =
+    config;
   const database = await openDatabase({ databaseUrl, toolDatabaseUrl, dataDir, log });
-  const caches = createCaches(database);
+  const caches = createCaches(database, snapshotDir === undefined ? keepNothing : keepIn(snapshotDir, databaseUrl));
   const inFlight = new InFlight();
-  const lifespan = new Lifespan({ database, caches, inFlight, log, seedDemo: config.seedDemo });
+  const hasSnapshots = snapshotDir !== undefined;
+  const lifespan = new Lifespan({ database, caches, inFlight, log, seedDemo: config.seedDemo, hasSnapshots });
   const createModel = createModelFactory({ baseUrl: openaiBaseUrl, apiKey: openaiApiKey, model: openaiModel, secrets });
   const adminKey = config.adminApiKey ?? makeApiKey();
   const app = buildApp({

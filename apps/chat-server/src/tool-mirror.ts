@@ -6,6 +6,7 @@ import { type MirrorView, postgresMirror } from '@evercache/postgres';
 import type { Clock } from 'evercache';
 import { type ToolConfig, toolsOfAgentSchema } from './agents/tool-config.ts';
 import type { Database } from './database.ts';
+import { type Keep, keepNothing } from './snapshots.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -13,8 +14,26 @@ const MINUTE_MS = 60_000;
 export const TOOLS_TTL_MS: number = 5 * MINUTE_MS;
 export const STALE_IF_ERROR_MS: number = 24 * 60 * MINUTE_MS;
 
+const TABLES = {
+  agents: { table: 'public.agent_configurations', columns: ['id'], where: 'is_active' },
+  links: {
+    table: 'public.agent_tools',
+    columns: ['agent_id', 'tool_id', 'position', 'config_override'],
+    where: 'is_active and not is_deleted',
+    indexes: ['agent_id'],
+  },
+  tools: {
+    table: 'public.tools',
+    columns: ['id', 'name', 'kind', 'description', 'config', 'args_schema'],
+    where: 'is_active and not is_deleted',
+  },
+} as const;
+
 /** The tools of each agent, in order, by agent id. The same list as the SELECT in sources.ts gives. */
-export function createToolView(database: Database, clock?: Clock): MirrorView<readonly ToolConfig[]> {
+export function createToolView(
+  database: Database,
+  { clock, keep = keepNothing }: { readonly clock?: Clock; readonly keep?: Keep } = {},
+): MirrorView<readonly ToolConfig[]> {
   const mirror = postgresMirror({
     name: 'agent-tools',
     client: database.client,
@@ -24,20 +43,8 @@ export function createToolView(database: Database, clock?: Clock): MirrorView<re
     // An agent that was made a moment ago is asked for at once: it costs one look at the change log.
     negativeTtl: 0,
     ...(clock && { clock }),
-    tables: {
-      agents: { table: 'public.agent_configurations', columns: ['id'], where: 'is_active' },
-      links: {
-        table: 'public.agent_tools',
-        columns: ['agent_id', 'tool_id', 'position', 'config_override'],
-        where: 'is_active and not is_deleted',
-        indexes: ['agent_id'],
-      },
-      tools: {
-        table: 'public.tools',
-        columns: ['id', 'name', 'kind', 'description', 'config', 'args_schema'],
-        where: 'is_active and not is_deleted',
-      },
-    },
+    policy: (source) => keep('agent-tools', source, JSON.stringify(TABLES)),
+    tables: TABLES,
   });
   return mirror.view({
     name: 'tools',

@@ -21,7 +21,7 @@ describe('the caches', () => {
     bench: AgentBench,
   ): Promise<{ tools: AgentBench['caches']['tools']; clock: VirtualClock }> {
     const clock = new VirtualClock();
-    const tools = createToolView(bench.flaky.database, clock);
+    const tools = createToolView(bench.flaky.database, { clock });
     await tools.start();
     return { tools, clock };
   }

@@ -2,6 +2,7 @@
 import type { Fault } from './fault.ts';
 import { AGES } from './faults/ages.ts';
 import { CHANGES } from './faults/changes.ts';
+import { DISK } from './faults/disk.ts';
 import { ERRORS } from './faults/errors.ts';
 import { FLIGHTS } from './faults/flights.ts';
 import { GUARD } from './faults/guard.ts';
@@ -26,4 +27,5 @@ export const FAULTS: readonly Fault[] = [
   ...KEYS,
   ...LIFE,
   ...VIEWS,
+  ...DISK,
 ];

@@ -12,6 +12,8 @@ export interface StagedDelta<T> {
   readonly unchanged: number;
   readonly ageMs: number;
   readonly cursor: Cursor;
+  /** Tells the source that this is what readers see. */
+  readonly published: () => void;
 }
 
 export async function readDelta<T>(answer: unknown, reading: Reading<T>): Promise<StagedDelta<T> | 'resync'> {
@@ -33,7 +35,8 @@ export async function readDelta<T>(answer: unknown, reading: Reading<T>): Promis
   if (!isAge(ageMs)) throw reading.invalid(`expected ageMs to be a number of milliseconds, got ${typeName(ageMs)}`);
   if (cursor === undefined) throw reading.invalid('expected a delta to say where the next one goes on, got no cursor');
   const { entries: upserts, quarantined, added, updated, unchanged } = staging;
-  return { upserts, deletes: [...deletes], quarantined, added, updated, unchanged, ageMs, cursor };
+  const published = (): void => delta.published?.();
+  return { upserts, deletes: [...deletes], quarantined, added, updated, unchanged, ageMs, cursor, published };
 }
 
 function toDelta(answer: unknown, invalid: Reading<unknown>['invalid']): Delta<unknown> {

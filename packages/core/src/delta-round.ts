@@ -68,5 +68,6 @@ function correct<T>(parts: RoundParts<T>, staged: StagedDelta<T>, sent: Sent, dr
   goLive(parts, changes, { quarantined, sent }, () =>
     store.correct({ upserts, deletes, confirmedAt: sent.at - staged.ageMs, quarantined, later }),
   );
+  staged.published();
   return { changes, cursor };
 }

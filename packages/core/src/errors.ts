@@ -7,6 +7,7 @@ export const CACHE_ERROR_CODES = [
   'breaker-open',
   'rate-limited',
   'invalid-snapshot',
+  'not-saved',
   'aborted',
   'stopped',
 ] as const;

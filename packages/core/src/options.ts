@@ -119,7 +119,18 @@ const KNOWN_OPTIONS = [
 
 const KNOWN_IN_GUARD = ['maxRemovedShare', 'minRows', 'acceptAfter'] as const satisfies readonly (keyof Guard)[];
 
-const SOURCE_METHODS = ['fetchAll', 'fetchOne', 'fetchMany', 'fetchChanges', 'watch', 'partOf', 'status'] as const;
+const SOURCE_METHODS = [
+  'fetchAll',
+  'fetchOne',
+  'fetchMany',
+  'fetchChanges',
+  'watch',
+  'restore',
+  'invalidated',
+  'stopped',
+  'partOf',
+  'status',
+] as const;
 
 /** Checks the options and fills the gaps; what is wrong throws one TypeError: option, expected, got. */
 export function resolveOptions<T>(options: TTLCacheOptions<T>): ResolvedOptions<T> {

@@ -8,6 +8,7 @@ import { Fence } from './fence.ts';
 import { Fetching } from './fetching.ts';
 import { Health } from './health.ts';
 import { Held } from './held.ts';
+import { Kept } from './kept.ts';
 import { KeyReader } from './key-reader.ts';
 import { Loader } from './loader.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -29,8 +30,11 @@ export interface Parts<T> {
   readonly fetching: Fetching<T>;
   readonly health: Health;
   readonly held: Held;
+  readonly kept: Kept;
   readonly loader: Loader<T>;
   readonly refresher: Refresher;
+  /** Serves what the source has kept from an earlier life. Was there anything? */
+  readonly restore: () => Promise<boolean>;
   readonly store: Store<T>;
   readonly watcher: Watcher;
 }
@@ -65,6 +69,7 @@ export function assemble<T>(options: ResolvedOptions<T>): Parts<T> {
   );
   const onOutage = (outage: boolean): void => health.noteOutage(outage);
   const calls = new SourceCalls({ cache: name, clock, breaker, fence, counters, onOutage, onError });
+  const kept = new Kept(options, { calls, onError });
   const reader = new KeyReader<T>({ ...options, calls, fence, store, rows, events, now });
   const rounds = new Rounds<T>({ ...options, calls, fence, store, held, reader, rows, events, maxAge, now });
   const refresher: Refresher = new Refresher({
@@ -74,12 +79,19 @@ export function assemble<T>(options: ResolvedOptions<T>): Parts<T> {
     isWhole: (request) => rounds.isWhole(request),
     runRound: async (request) => {
       const report = await rounds.run(request);
-      if (report.dryRun) return report;
-      counters.countRound(report.outcome);
-      health.noteRound(report);
+      if (!report.dryRun) note(report);
       return report;
     },
   });
+  const note = (report: RefreshReport): void => {
+    counters.countRound(report.outcome);
+    health.noteRound(report);
+  };
+  const restore = async (): Promise<boolean> => {
+    const report = await rounds.restore();
+    if (report !== undefined) note(report);
+    return report !== undefined;
+  };
   const watcher = new Watcher({
     ...options,
     breaker,
@@ -112,7 +124,22 @@ export function assemble<T>(options: ResolvedOptions<T>): Parts<T> {
     missingTtl: closedWorld ? Number.POSITIVE_INFINITY : reader.canRead ? 0 : negativeTtl,
     isStopped: () => health.lifecycle === 'stopped',
   });
-  return { breaker, calls, counters, events, fence, fetching, health, held, loader, refresher, store, watcher };
+  return {
+    breaker,
+    calls,
+    counters,
+    events,
+    fence,
+    fetching,
+    health,
+    held,
+    kept,
+    loader,
+    refresher,
+    restore,
+    store,
+    watcher,
+  };
 }
 
 type SnapshotLoaderParts<T> = Pick<Parts<T>, 'calls' | 'refresher' | 'store'> & { readonly now: () => number };

@@ -35,3 +35,9 @@ export function waitWithin<T>(promise: Promise<T>, clock: Clock, limits: Limits)
     );
   });
 }
+
+/** What `promise`, which does not reject, gives within this time; `undefined`: nothing yet. */
+export function settledWithin<T>(promise: Promise<T>, clock: Clock, timeout: number): Promise<T | undefined> {
+  const limits = { timeout, onTimeout: () => new Error('not yet'), onAbort: () => new Error('not yet') };
+  return waitWithin(promise, clock, limits).catch(() => undefined);
+}

@@ -18,6 +18,8 @@ export interface RoundStore<T> {
   readonly unsure: ReadonlySet<string>;
   readonly base: { readonly phase: BasePhase };
   readonly views: { readonly revision: number };
+  /** Nothing at all is known, not even that a key is absent. */
+  readonly negatives: number;
   generation: number;
   knownKeys(): string[];
   prepare(value: T, held: T | undefined): T;

@@ -5,6 +5,7 @@
 import { both, type Changes, isChange, NO_CHANGES } from './changes.ts';
 import { canBeCorrected, readChanges } from './delta-round.ts';
 import type { CacheError } from './errors.ts';
+import { readKept } from './kept-round.ts';
 import { readKeys } from './keys-round.ts';
 import type { RoundParts, RoundRequest } from './round.ts';
 import type { Cursor } from './source.ts';
@@ -19,6 +20,7 @@ const SAMPLE_KEYS = 10;
 interface Course {
   kind: RefreshReport['kind'];
   reason: string;
+  readonly startedAt: number;
 }
 
 export class Rounds<T> {
@@ -37,32 +39,50 @@ export class Rounds<T> {
 
   /** Runs one round. Never throws for the source's failure: the report says it. */
   async run(request: RoundRequest): Promise<RefreshReport> {
-    const { now } = this.#parts;
-    const startedAt = now();
-    const course: Course = { kind: 'snapshot', reason: request.reason };
-    const report = (outcome: RefreshReport['outcome'], changes: Changes, error?: CacheError): RefreshReport => ({
-      outcome,
-      ...course,
-      generation: this.#parts.store.generation,
-      added: changes.added.length,
-      updated: changes.updated.length,
-      removed: changes.removed.length,
-      unchanged: changes.unchanged,
-      quarantined: changes.quarantined,
-      sampleKeys: [...changes.added, ...changes.updated, ...changes.removed].slice(0, SAMPLE_KEYS),
-      tookMs: now() - startedAt,
-      ...(changes.held > 0 && { held: changes.held }),
-      ...(request.dryRun && { dryRun: true }),
-      ...(error === undefined ? {} : { error }),
-    });
+    const course: Course = { kind: 'snapshot', reason: request.reason, startedAt: this.#parts.now() };
     try {
       const changes = await this.#read(request, course);
       const outcome = changes.held > 0 ? 'held' : isChange(changes) ? 'published' : 'unchanged';
-      return report(outcome, changes, changes.error);
+      return { ...this.#report(outcome, course, changes), ...(request.dryRun && { dryRun: true }) };
     } catch (error) {
       const failure = error as CacheError;
-      return report(failure.code === 'stopped' ? 'stopped' : 'failed', NO_CHANGES, failure);
+      const outcome = failure.code === 'stopped' ? 'stopped' : 'failed';
+      const report = this.#report(outcome, course, { ...NO_CHANGES, error: failure });
+      return { ...report, ...(request.dryRun && { dryRun: true }) };
     }
+  }
+
+  /** Serves what the source has kept from an earlier life, if it has. Deltas go on from there. */
+  async restore(): Promise<RefreshReport | undefined> {
+    const { source, store, now } = this.#parts;
+    if (source.restore === undefined || source.fetchAll === undefined) return undefined;
+    // Whatever is known already, be it that a key is absent, is newer.
+    if (store.base.phase !== 'none' || store.knownKeys().length + store.negatives > 0) return undefined;
+    const course: Course = { kind: 'snapshot', reason: 'restore', startedAt: now() };
+    // What went wrong is told as an event; the source itself is asked next.
+    const outcome = await readKept(this.#parts).catch(() => undefined);
+    if (outcome === undefined) return undefined;
+    this.#cursor = outcome.cursor;
+    return this.#report('published', course, outcome.changes);
+  }
+
+  #report(outcome: RefreshReport['outcome'], course: Course, changes: Changes): RefreshReport {
+    const { added, updated, removed, held, unchanged, quarantined, error } = changes;
+    const { startedAt, ...kindAndReason } = course;
+    return {
+      outcome,
+      ...kindAndReason,
+      generation: this.#parts.store.generation,
+      added: added.length,
+      updated: updated.length,
+      removed: removed.length,
+      unchanged,
+      quarantined,
+      sampleKeys: [...added, ...updated, ...removed].slice(0, SAMPLE_KEYS),
+      tookMs: this.#parts.now() - startedAt,
+      ...(held > 0 && { held }),
+      ...(error === undefined ? {} : { error }),
+    };
   }
 
   #canReadOnly(keys: readonly string[]): boolean {

@@ -13,11 +13,11 @@ import {
   type TTLCacheOptions,
 } from './options.ts';
 import { assemble, type Parts } from './parts.ts';
+import { settledWithin } from './patience.ts';
 import { EVERYTHING } from './round.ts';
 import type { CacheStats, CacheStatus, Inspection, RefreshReport } from './status.ts';
+import { statusOf } from './status-of.ts';
 import type { Store } from './store.ts';
-
-const QUARANTINE_SHOWN = 100;
 
 /**
  * A live copy of what a source holds: loaded at start, checked against the source all the time, served through
@@ -58,8 +58,10 @@ export class TTLCacheService<T> implements Cache<T> {
 
   /**
    * Loads everything and keeps it true from now on; a source without `fetchAll` has nothing to load. Resolves when the
-   * first attempt has ended, whatever its outcome, or when stopped meanwhile.
-   * @throws CacheError with `onStartFailure: 'throw'`, if the first load failed; the cache is stopped then.
+   * first attempt has ended, whatever its outcome, or when stopped meanwhile. Where the source has kept what was known
+   * before (`restore`), that is served first, and the attempt is waited for no longer than `softTimeout`.
+   * @throws CacheError with `onStartFailure: 'throw'`, if the first load failed and nothing was kept; the cache is
+   * stopped then.
    */
   start(): Promise<void> {
     const { lifecycle } = this.#parts.health;
@@ -73,7 +75,7 @@ export class TTLCacheService<T> implements Cache<T> {
    */
   async stop(): Promise<void> {
     this.#session += 1;
-    const { health, watcher, refresher, calls, loader, fence } = this.#parts;
+    const { health, watcher, refresher, calls, loader, fence, kept } = this.#parts;
     health.lifecycle = 'stopped';
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
@@ -85,7 +87,7 @@ export class TTLCacheService<T> implements Cache<T> {
     this.#snapshots.closeAll();
     this.#store.forgetAll();
     health.update();
-    await unwatched;
+    await Promise.all([unwatched, kept.stopped()]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -183,7 +185,8 @@ export class TTLCacheService<T> implements Cache<T> {
   /**
    * Forgets a key, or several: they are unknown until the source is asked again. No read that starts after this
    * resolved returns a value that was requested before it was called.
-   * @throws TypeError where a key is no string; `undefined` is never "all".
+   * @throws TypeError where a key is no string; `undefined` is never "all". CacheError with code `not-saved`: they are
+   * forgotten, but what the source keeps for the next start could not be told.
    */
   async invalidate(keyOrKeys: string | readonly string[]): Promise<void> {
     const keys = assertKeys(Array.isArray(keyOrKeys) ? keyOrKeys : [keyOrKeys]);
@@ -193,17 +196,25 @@ export class TTLCacheService<T> implements Cache<T> {
     }
     this.#store.forget(keys);
     this.#counters.invalidations += keys.length;
-    if (keys.length > 0 && this.#options.source.fetchAll !== undefined) this.#parts.refresher.nudge('invalidate', keys);
+    if (keys.length === 0) return;
+    const noted = this.#parts.kept.invalidated(keys);
+    if (this.#options.source.fetchAll !== undefined) this.#parts.refresher.nudge('invalidate', keys);
+    await noted;
   }
 
-  /** Forgets everything. */
+  /**
+   * Forgets everything.
+   * @throws CacheError as `invalidate`.
+   */
   async invalidateAll(): Promise<void> {
     this.#parts.fence.invalidateAll();
     this.#parts.loader.forgetAll();
     this.#store.forgetAll();
     this.#counters.invalidations += 1;
+    const noted = this.#parts.kept.invalidated(undefined);
     if (this.#options.source.fetchAll !== undefined) this.#parts.refresher.nudge('invalidate');
     this.#parts.health.update();
+    await noted;
   }
 
   /**
@@ -280,46 +291,27 @@ export class TTLCacheService<T> implements Cache<T> {
 
   /** How the cache is doing, as of now. */
   status(): CacheStatus {
-    const { source, clock } = this.#options;
-    const { health, held, watcher } = this.#parts;
-    const { lastRefresh } = health;
-    const { base, generation, live, quarantine } = this.#store;
-    const now = clock.now();
-    const nextRefreshInMs = this.#parts.refresher.nextInMs;
-    const heldStatus = held.status(now);
-    const watching = watcher.stands;
-    return {
-      name: this.name,
-      state: health.state,
-      ageMs: base.confirmedAt === undefined ? undefined : now - base.confirmedAt,
-      generation,
-      size: live.size,
-      breaker: this.#parts.breaker.state,
-      quarantine: [...quarantine]
-        .slice(0, QUARANTINE_SHOWN)
-        .map(([key, message]) => ({ key, message, ageMs: this.#store.ageOf(key, now) })),
-      ...(lastRefresh && { lastRefresh }),
-      ...(nextRefreshInMs !== undefined && { nextRefreshInMs }),
-      ...(heldStatus && { held: heldStatus }),
-      ...(watching !== undefined && { watching }),
-      ...(source.status && { source: source.status() }),
-    };
+    return statusOf(this.name, this.#options, this.#parts);
   }
 
   async #start(): Promise<void> {
     const session = ++this.#session;
-    const { health, calls, breaker, refresher, watcher } = this.#parts;
+    const { health, calls, breaker, refresher, watcher, restore } = this.#parts;
+    const { source, clock, softTimeout } = this.#options;
     health.begin();
     calls.start();
+    const isServing = source.restore !== undefined && (await restore());
+    if (session !== this.#session) return;
     this.#unsubscribe = breaker.subscribe((state) => this.#noteBreaker(state === 'closed'));
-    const loads = this.#options.source.fetchAll !== undefined;
+    const loads = source.fetchAll !== undefined;
     refresher.start(loads ? 'now' : 'later');
     watcher.start();
     health.update();
-    const report = loads ? await refresher.refresh({ ...EVERYTHING, reason: 'start' }) : await undefined;
+    const first = loads ? refresher.refresh({ ...EVERYTHING, reason: 'start', awaited: !isServing }) : undefined;
+    const report = await (first && isServing ? settledWithin(first, clock, softTimeout) : first);
     // Stopped meanwhile, and perhaps started again: that is another start's business.
     if (session !== this.#session) return;
-    if (report?.error !== undefined && this.#options.onStartFailure === 'throw') {
+    if (report?.error !== undefined && !isServing && this.#options.onStartFailure === 'throw') {
       await this.stop();
       throw report.error;
     }

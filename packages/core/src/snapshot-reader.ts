@@ -17,6 +17,8 @@ export interface StagedSnapshot<T> {
   readonly unchanged: number;
   readonly ageMs: number;
   readonly cursor: Cursor;
+  /** Tells the source that this is what readers see. */
+  readonly published: () => void;
 }
 
 export async function readSnapshot<T>(answer: unknown, reading: Reading<T>): Promise<StagedSnapshot<T>> {
@@ -36,7 +38,8 @@ export async function readSnapshot<T>(answer: unknown, reading: Reading<T>): Pro
   if (!isAge(ageMs)) throw reading.invalid(`expected ageMs to be a number of milliseconds, got ${typeName(ageMs)}`);
   const { entries, quarantined, added, updated, unchanged } = staging;
   const missing = await findMissing(staging, reading, reading.revision() !== revision);
-  return { entries, quarantined, added, updated, missing, unchanged, ageMs, cursor };
+  const published = (): void => snapshot.published?.();
+  return { entries, quarantined, added, updated, missing, unchanged, ageMs, cursor, published };
 }
 
 /** `moved`: other answers came and went while this was being read, so that counting says nothing. */

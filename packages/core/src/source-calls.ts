@@ -23,11 +23,16 @@ export interface SourceCall<R, A> {
   readonly awaited: boolean;
   /** Be the breaker's probe without waiting for its time. */
   readonly insist?: boolean;
+  /** It asks only for what the source has kept: whatever comes of it says nothing about the source. */
+  readonly ofKept?: boolean;
   readonly key?: string;
   readonly request: (context: FetchContext, sent: Sent) => Promise<R>;
   /** Runs at once when the answer has come in time, while the ticket still counts. */
   readonly apply: (answer: R, sent: Sent) => A;
 }
+
+/** For calls that are none of the breaker's business. */
+const NO_PASS: Pass = { succeeded: () => undefined, failed: () => undefined, abandoned: () => undefined };
 
 interface SourceCallsOptions {
   readonly cache: string;
@@ -75,13 +80,13 @@ export class SourceCalls {
   run<R, A>(call: SourceCall<R, A>): Promise<A> {
     const { breaker, fence, clock, counters } = this.#options;
     if (this.#stopped) return Promise.reject(this.error('stopped', 'the cache is stopped', { key: call.key }));
-    const pass = breaker.enter(call.insist === true);
+    const pass = call.ofKept === true ? NO_PASS : breaker.enter(call.insist === true);
     if (pass === undefined) {
       return Promise.reject(
         this.error('breaker-open', 'the source is failing and is not asked for now', { key: call.key }),
       );
     }
-    counters.sourceCalls += 1;
+    if (pass !== NO_PASS) counters.sourceCalls += 1;
     const sent: Sent = { ticket: fence.open(), at: clock.now() };
     const controller = new AbortController();
 
@@ -140,16 +145,19 @@ export class SourceCalls {
   }
 
   #succeeded(pass: Pass): void {
+    if (pass === NO_PASS) return;
     pass.succeeded();
     this.#options.onOutage(false);
   }
 
   #failed(pass: Pass, error: CacheError, reachable: boolean): void {
-    this.#options.counters.sourceFailures += 1;
-    // A source that says what is wrong with the request is up.
-    if (reachable) pass.succeeded();
-    else pass.failed();
-    this.#options.onOutage(!reachable);
+    if (pass !== NO_PASS) {
+      this.#options.counters.sourceFailures += 1;
+      // A source that says what is wrong with the request is up.
+      if (reachable) pass.succeeded();
+      else pass.failed();
+      this.#options.onOutage(!reachable);
+    }
     this.#options.onError(error);
   }
 

@@ -31,6 +31,17 @@ export interface Snapshot<T> {
   readonly cursor?: Cursor;
   /** How long ago the truth was requested, in milliseconds: for a source that hands on. Default 0: just now. */
   readonly ageMs?: number | undefined;
+  /**
+   * Called in the step in which this has become what readers see, for a source that keeps what is published. Not called
+   * where it was thrown away, only tried, or has removals that are held. Must not throw.
+   */
+  published?(): void;
+}
+
+/** What `restore` answers. */
+export interface Saved<T> extends Snapshot<T> {
+  /** Keys of which nothing is known, whatever the entries say: they were invalidated. Default: none. */
+  readonly unknown?: Iterable<string>;
 }
 
 /** What `fetchChanges` answers: all that differs from the truth at the position it was asked from. */
@@ -43,6 +54,8 @@ export interface Delta<T> {
   readonly cursor: Cursor;
   /** As in `Snapshot`. */
   readonly ageMs?: number | undefined;
+  /** As in `Snapshot`. */
+  published?(): void;
 }
 
 /** A part of a set that stands for several, as several tables. */
@@ -79,6 +92,19 @@ export interface Source<T> {
    * one too many costs a refresh, one too few is made up for by the timer.
    */
   watch?(nudge: () => void, context: WatchContext): Promise<() => Promise<void>>;
+  /**
+   * What was published before the process was started anew; `undefined`: nothing is known of it. Asked once at each start
+   * of the cache, before anything else, and served, as old as it says it is, until the source has answered. Says nothing
+   * about the source: it may well be down. Goes with `fetchAll`.
+   */
+  restore?(context: FetchContext): Promise<Saved<T> | undefined>;
+  /**
+   * These keys are invalidated, or all of them (`undefined`). Called in the very step in which they are forgotten;
+   * `invalidate` resolves when this has, and fails if this does: no later `restore` may bring back what was known of them.
+   */
+  invalidated?(keys: readonly string[] | undefined): Promise<void>;
+  /** The cache has stopped; its `stop` resolves when this has. It may be started again. */
+  stopped?(): Promise<void>;
   /**
    * The part of the set that a key belongs to: the guard judges each part as a set of its own, so that one table of many
    * cannot be emptied unnoticed. Default: the set is one.

@@ -63,7 +63,9 @@ function publish<T>(parts: RoundParts<T>, staged: StagedSnapshot<T>, sent: Sent,
     store.publish({ entries, confirmedAt: sent.at - staged.ageMs, quarantined, later });
   });
   const status = held.status(now());
-  if (status !== undefined) {
+  if (status === undefined) {
+    staged.published();
+  } else {
     const { keys: removed, answers, needed, sampleKeys } = status;
     events.emit('held', { removed, of: size, answers, needed, sampleKeys });
   }

@@ -117,7 +117,7 @@ export const ERRORS: readonly Fault[] = [
     name: 'a refused request counts as an outage',
     promise: 5,
     file: 'source-calls.ts',
-    find: 'if (reachable) pass.succeeded();\n    else pass.failed();',
+    find: 'if (reachable) pass.succeeded();\n      else pass.failed();',
     replace: 'pass.failed();',
     caughtBy: { file: 'breaker.test.ts', title: '* do not count' },
   },

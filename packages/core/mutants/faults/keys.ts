@@ -17,9 +17,9 @@ export const KEYS: readonly Fault[] = [
     name: "the source's own map is what readers see",
     promise: 1,
     file: 'snapshot-reader.ts',
-    find: 'return { entries, quarantined, added, updated, missing, unchanged, ageMs, cursor };',
+    find: 'return { entries, quarantined, added, updated, missing, unchanged, ageMs, cursor, published };',
     replace:
-      'const own = snapshot.entries instanceof Map ? (snapshot.entries as Map<string, T>) : entries;\n  return { entries: own, quarantined, added, updated, missing, unchanged, ageMs, cursor };',
+      'const own = snapshot.entries instanceof Map ? (snapshot.entries as Map<string, T>) : entries;\n  return { entries: own, quarantined, added, updated, missing, unchanged, ageMs, cursor, published };',
     caughtBy: {
       file: 'survivors.test.ts',
       title: 'a map that the source answers stays its own: what it writes there is not read here',

@@ -73,8 +73,8 @@ export const LIFE: readonly Fault[] = [
     name: 'a start that was stopped meanwhile ends the one that came after it',
     promise: 13,
     file: 'service.ts',
-    find: 'if (session !== this.#session) return;',
-    replace: '',
+    find: 'if (session !== this.#session) return;\n    if (report',
+    replace: 'if (report',
     caughtBy: {
       file: 'lifecycle.test.ts',
       title: "is quiet with onStartFailure: 'throw' if it was stopped meanwhile",

@@ -85,8 +85,9 @@ function fingerprintOf(readers: readonly Reader[], { setup }: Glance): string {
   const last = fingerprints.get(readers);
   if (last?.setup === setup) return last.fingerprint;
   const read = readers.map(({ options, shape, follow, tag }) => {
-    const { select, params, key, grouped, orderBy, presentWhen } = options;
-    return [select, params, key, shape.keySql, grouped, orderBy, presentWhen, follow, tag];
+    const { select, params, key, grouped, orderBy, presentWhen, map } = options;
+    // Another program may go on from here: what another function has made of the rows does not go with what this one will.
+    return [select, params, key, shape.keySql, grouped, orderBy, presentWhen, map?.toString(), follow, tag];
   });
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([read, setup]))

@@ -10,6 +10,7 @@ import {
   TTLCacheService,
 } from 'evercache';
 import { assertKeys } from './assert-keys.ts';
+import { CacheSource } from './cache-source.ts';
 import type { ResolvedMirror, ResolvedTable } from './mirror-options.ts';
 import { MARKERS, MirrorSource } from './mirror-source.ts';
 import { type Shown, Tables } from './tables.ts';
@@ -44,7 +45,8 @@ export class MirrorCore {
   #confirmedAt = Number.NEGATIVE_INFINITY;
 
   constructor(mirror: ResolvedMirror, options: CacheOptions) {
-    const source = new MirrorSource(mirror, (tag) => this.tables.size({ tag }));
+    const rows = new MirrorSource(mirror, (tag) => this.tables.size({ tag }));
+    const source = new CacheSource(mirror.policy === undefined ? rows : mirror.policy(rows), mirror.tables);
     const hasSchemas = mirror.tables.some(({ schema }) => schema !== undefined);
     this.cache = new TTLCacheService<unknown>({ ...options, source, ...(hasSchemas && { schema: schemaOfEach }) });
     const { ttl = '5m', staleIfError = '1d', clock = systemClock } = options;
@@ -101,8 +103,10 @@ export class MirrorCore {
   }
 
   async invalidateAll(): Promise<void> {
-    await this.cache.invalidateAll();
+    // In one step: where the cache has to wait for a disk, the tables may have been read again by the time it is done.
+    const done = this.cache.invalidateAll();
     this.tables.clear();
+    await done;
   }
 
   /** By what has changed, which costs no more than a few keys would. */

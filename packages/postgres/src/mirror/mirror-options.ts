@@ -1,5 +1,5 @@
 /** The options of a mirror and of its views: checked once; what is wrong throws one TypeError: option, expected, got. */
-import type { OptionsWithoutSchema, StandardSchema } from 'evercache';
+import type { OptionsWithoutSchema, Source, StandardSchema } from 'evercache';
 import { type PostgresClient, toDatabase } from '../clients.ts';
 import type { Database } from '../database.ts';
 import { type FullLoads, type FullLoadsOptions, resolveFullLoads } from '../full-loads.ts';
@@ -44,6 +44,8 @@ export interface MirrorOptions<Tables extends MirrorTables>
   readonly push?: PushMode | PushSettings;
   /** How many instances may read everything at once. @default as many as want to */
   readonly fullLoads?: FullLoadsOptions;
+  /** Puts a policy around the source of all rows: `(source) => onDisk(source, { path })`. @default none */
+  readonly policy?: (source: Source<unknown>) => Source<unknown>;
 }
 
 /** One table, its options checked. */
@@ -69,6 +71,7 @@ export interface ResolvedMirror {
   /** `undefined`: it is off. */
   readonly push: ResolvedPush | undefined;
   readonly fullLoads: FullLoads | undefined;
+  readonly policy: MirrorOptions<MirrorTables>['policy'];
 }
 
 const KNOWN_IN_TABLE = ['table', 'key', 'columns', 'where', 'map', 'schema', 'indexes'] as const;
@@ -86,10 +89,12 @@ export function resolveMirror({
   tables,
   push = 'off',
   fullLoads,
-}: Pick<MirrorOptions<MirrorTables>, 'client' | 'tables' | 'push' | 'fullLoads'>): ResolvedMirror {
+  policy,
+}: Pick<MirrorOptions<MirrorTables>, 'client' | 'tables' | 'push' | 'fullLoads' | 'policy'>): ResolvedMirror {
   const database = toDatabase(client);
   if (database === undefined) fail('client', 'a pg Pool, a postgres.js client or a PGlite instance', client);
   if (typeof tables !== 'object' || tables === null || Array.isArray(tables)) fail('tables', 'an object', tables);
+  if (policy !== undefined && typeof policy !== 'function') fail('policy', 'a function', policy);
   const resolved = Object.entries(tables).map(([name, table]) => resolveTable(name, table));
   if (resolved.length === 0) fail('tables', 'at least one table', tables);
   return {
@@ -98,6 +103,7 @@ export function resolveMirror({
     tables: resolved,
     push: resolvePush(push, client, fail),
     fullLoads: resolveFullLoads(fullLoads, fail),
+    policy,
   };
 }
 

@@ -11,7 +11,6 @@ import type { PostgresSnapshot } from '../source.ts';
 import { arrayLiteral, declareStatement, PLAN_FOR_ALL_ROWS, SEES_EMPTIED_TABLE } from '../statements.ts';
 import { type ResolvedMirror, tagOf } from './mirror-options.ts';
 import { type TableReader, TableReaders } from './table-reader.ts';
-import { Unchecked } from './unchecked.ts';
 
 /** Rows that every snapshot has, and that say what is in memory: see `Tables`. */
 export const MARKERS = { loaded: '', reread: '.' } as const;
@@ -23,7 +22,6 @@ export class MirrorSource implements Source<unknown> {
   readonly #readers: TableReaders;
   readonly #follower: Follower;
   readonly #sizeOf: (tag: string) => number;
-  readonly #hasSchemas: boolean;
   readonly #memory = new RowMemory();
   readonly #push: Push | undefined;
 
@@ -31,7 +29,6 @@ export class MirrorSource implements Source<unknown> {
   constructor(mirror: ResolvedMirror, sizeOf: (tag: string) => number) {
     this.#mirror = mirror;
     this.#sizeOf = sizeOf;
-    this.#hasSchemas = mirror.tables.some(({ schema }) => schema !== undefined);
     this.#readers = new TableReaders(mirror);
     this.#follower = new Follower({
       database: mirror.database,
@@ -67,19 +64,8 @@ export class MirrorSource implements Source<unknown> {
     };
   }
 
-  async fetchChanges(since: Cursor, { signal }: FetchContext): Promise<Delta<unknown> | 'resync'> {
-    const delta = await this.#follower.changesSince(since, signal);
-    if (delta === 'resync' || !this.#hasSchemas) return delta;
-    const upserts = this.#uncheckedAll(delta.upserts);
-    return {
-      upserts,
-      get deletes() {
-        return delta.deletes;
-      },
-      get cursor() {
-        return delta.cursor;
-      },
-    };
+  fetchChanges(since: Cursor, { signal }: FetchContext): Promise<Delta<unknown> | 'resync'> {
+    return this.#follower.changesSince(since, signal);
   }
 
   async *#readAll(signal: AbortSignal, at: (position: Cursor) => void): AsyncGenerator<readonly [string, unknown]> {
@@ -90,14 +76,10 @@ export class MirrorSource implements Source<unknown> {
       const reading = this.#memory.readAll(position !== undefined);
       for (const marker of Object.values(MARKERS)) yield [marker, true];
       for (const reader of readers) {
-        const { options, shape, table } = reader;
+        const { options, shape } = reader;
         const rows = rowReader(options, reading.recall);
         await lease.run(declareStatement(options, shape));
-        for await (const batch of fetchBatches(lease)) {
-          for (const [key, row] of rows.take(batch)) {
-            yield [key, this.#hasSchemas ? new Unchecked(table.schema, row) : row];
-          }
-        }
+        for await (const batch of fetchBatches(lease)) yield* rows.take(batch);
       }
       reading.end();
     } finally {
@@ -121,13 +103,6 @@ export class MirrorSource implements Source<unknown> {
         throw error;
       }
       await lease.end();
-    }
-  }
-
-  async *#uncheckedAll(entries: Delta<unknown>['upserts']): AsyncGenerator<readonly [string, unknown]> {
-    const schemas = new Map(this.#mirror.tables.map(({ tag, schema }) => [tag, schema]));
-    for await (const [key, row] of entries) {
-      yield [key, new Unchecked(schemas.get(tagOf(key)), row)];
     }
   }
 

@@ -24,8 +24,9 @@ export class PostgresMirror<Tables extends MirrorTables> implements AsyncDisposa
   readonly #views = new Set<string>();
 
   /** @internal */
-  constructor({ client, tables, push, fullLoads, ...options }: MirrorOptions<Tables>) {
-    const resolved = resolveMirror({ client, tables, ...(push && { push }), ...(fullLoads && { fullLoads }) });
+  constructor({ client, tables, push, fullLoads, policy, ...options }: MirrorOptions<Tables>) {
+    const own = { ...(push && { push }), ...(fullLoads && { fullLoads }), ...(policy && { policy }) };
+    const resolved = resolveMirror({ client, tables, ...own });
     for (const name of ['source', 'schema', 'freeze'] as const) {
       // The cache underneath would take them.
       if (name in options) throw new TypeError(`postgresMirror: unknown option "${name}"; a table has its own`);
@@ -34,8 +35,8 @@ export class PostgresMirror<Tables extends MirrorTables> implements AsyncDisposa
     this.name = this.#core.cache.name;
     this.#events = new Events(this.name);
     this.#relay();
-    const own = resolved.tables.map((table) => [table.name, new MirrorTable(this.#core, table)]);
-    this.tables = Object.freeze(Object.fromEntries(own));
+    const faces = resolved.tables.map((table) => [table.name, new MirrorTable(this.#core, table)]);
+    this.tables = Object.freeze(Object.fromEntries(faces));
   }
 
   /**
