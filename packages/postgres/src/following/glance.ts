@@ -71,8 +71,9 @@ ${rows.join('\nunion all\n')}
 
 /** All keys that are touched, however many. */
 export function touchedStatement(request: GlanceRequest): Statement {
-  const text = `${withTouched(request)}\nselect ${taggedKey(request)} from evercache_touched`;
-  return { text, values: valuesOf(request) };
+  const values = valuesOf(request);
+  const text = `${withTouched(request)}\nselect ${taggedKey(request)} from evercache_touched where ${namesParameters(values.length)}`;
+  return { text, values };
 }
 
 export function toGlance({ rows }: Answer): Glance {
@@ -131,6 +132,11 @@ select distinct reader, k from (
 ${keys.join('\nunion all\n')}
 ) as keys where k is not null
 )`;
+}
+
+/** A condition that is true and names the first so many parameters: one that is nowhere named has no type. */
+function namesParameters(count: number): string {
+  return `num_nulls(${Array.from({ length: count }, (_, index) => `$${index + 1}::text`).join(', ')}) >= 0`;
 }
 
 /** SQL of a touched key as the cache has it. */
