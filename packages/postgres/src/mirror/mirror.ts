@@ -24,8 +24,14 @@ export class PostgresMirror<Tables extends MirrorTables> implements AsyncDisposa
   readonly #views = new Set<string>();
 
   /** @internal */
-  constructor({ client, tables, push, fullLoads, ...options }: MirrorOptions<Tables>) {
-    const resolved = resolveMirror({ client, tables, ...(push && { push }), ...(fullLoads && { fullLoads }) });
+  constructor({ client, tables, followBy, push, fullLoads, ...options }: MirrorOptions<Tables>) {
+    const resolved = resolveMirror({
+      client,
+      tables,
+      ...(followBy && { followBy }),
+      ...(push && { push }),
+      ...(fullLoads && { fullLoads }),
+    });
     for (const name of ['source', 'schema', 'freeze'] as const) {
       // The cache underneath would take them.
       if (name in options) throw new TypeError(`postgresMirror: unknown option "${name}"; a table has its own`);
