@@ -5,6 +5,8 @@
  *     connecting ──stands──▶ standing ──lost──▶ waiting ──timer, or the source is back──▶ connecting
  *     connecting ──failed, or too slow──▶ waiting
  *
+ * That it does not stand is said once, however often it is tried, until it has stood for a while.
+ *
  * It obeys the breaker, so that a source that is down is left alone, but does not count towards it: reads must go on
  * where only the watch fails.
  */
@@ -44,6 +46,8 @@ export class Watcher {
   #active = false;
   #attempt: Attempt | undefined;
   #failures = 0;
+  /** It has been said that it does not stand. */
+  #isMissed = false;
   #cancelRetry: (() => void) | undefined;
 
   constructor(options: WatcherOptions) {
@@ -58,6 +62,7 @@ export class Watcher {
   start(): void {
     if (this.#options.source.watch === undefined) return;
     this.#active = true;
+    this.#isMissed = false;
     this.#failures = 0;
     this.#connect();
   }
@@ -126,9 +131,14 @@ export class Watcher {
     const { clock, onError } = this.#options;
     // One that stands and dies at once is no success.
     const { standsSince } = attempt;
-    if (standsSince !== undefined && clock.now() - standsSince >= MAX_BACKOFF_MS) this.#failures = 0;
+    if (standsSince !== undefined && clock.now() - standsSince >= MAX_BACKOFF_MS) {
+      this.#failures = 0;
+      this.#isMissed = false;
+    }
     void this.#end(attempt, error, false);
     this.#retry();
+    if (this.#isMissed) return;
+    this.#isMissed = true;
     onError(error);
   }
 

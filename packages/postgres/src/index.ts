@@ -13,7 +13,7 @@ export type {
 } from './clients.ts';
 export type { QueryParameter } from './database.ts';
 export { PostgresError } from './errors.ts';
-export type { FollowOptions, TouchedKeys } from './following/follow-options.ts';
+export type { FollowBy, FollowOptions, TouchedKeys } from './following/follow-options.ts';
 export type { FullLoadsOptions } from './full-loads.ts';
 export { type PostgresMirror, postgresMirror } from './mirror/mirror.ts';
 export type { MirrorOptions, MirrorTableOptions, MirrorTables, RowOf } from './mirror/mirror-options.ts';

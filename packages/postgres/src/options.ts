@@ -1,7 +1,13 @@
 /** The options of a source: checked once, then a frozen object without gaps. */
 import { type PostgresClient, toDatabase } from './clients.ts';
 import type { Database, QueryParameter } from './database.ts';
-import { type FollowedTable, type FollowOptions, resolveFollow } from './following/follow-options.ts';
+import {
+  type FollowBy,
+  type FollowedTable,
+  type FollowOptions,
+  resolveFollow,
+  resolveFollowBy,
+} from './following/follow-options.ts';
 import { type FullLoads, type FullLoadsOptions, resolveFullLoads } from './full-loads.ts';
 import { type ResolvedPush, resolvePush } from './push/push-options.ts';
 
@@ -65,6 +71,7 @@ export interface ResolvedOptions {
   readonly map: ((row: PostgresRow) => unknown) | undefined;
   /** `undefined`: every refresh reads the whole SELECT. */
   readonly follow: readonly FollowedTable[] | undefined;
+  readonly followBy: FollowBy;
   /** `undefined`: it is off. */
   readonly push: ResolvedPush | undefined;
   /** `undefined`: nobody is asked. */
@@ -81,6 +88,7 @@ const KNOWN_OPTIONS = [
   'presentWhen',
   'map',
   'follow',
+  'followBy',
   'push',
   'fullLoads',
 ] as const;
@@ -116,6 +124,8 @@ export function resolveOptions(
   }
   const resolvedPush = resolvePush(push, client, fail);
   if (resolvedPush !== undefined && follow === undefined) fail('push', 'nothing without follow', push);
+  const followBy = resolveFollowBy(options.followBy ?? 'log', resolvedPush !== undefined, fail);
+  if (followBy === 'xmin') checkXmin(follow, rows);
   if (map !== undefined && typeof map !== 'function') fail('map', 'a function', map);
   return Object.freeze({
     client,
@@ -128,9 +138,20 @@ export function resolveOptions(
     presentWhen,
     map,
     follow: follow === undefined ? undefined : resolveFollow(follow, fail),
+    followBy,
     push: resolvedPush,
     fullLoads: resolveFullLoads(options.fullLoads, fail),
   });
+}
+
+/** Of rows that are gone nothing is known but their keys, so these have to be the keys of the cache. */
+function checkXmin(follow: FollowOptions['follow'] | undefined, rows: string): void {
+  if (follow === undefined) fail('followBy', 'nothing without follow', 'xmin');
+  if (rows !== 'single') fail('rows', "'single' with followBy: 'xmin'", rows);
+  const ways = Object.values(follow ?? {});
+  if (ways.length !== 1)
+    failWith('follow', "one table with followBy: 'xmin'; for several: postgresMirror", `${ways.length}`);
+  if (ways[0] !== 'key') fail('follow', "'key' with followBy: 'xmin'; for joins: postgresMirror", ways[0]);
 }
 
 /** The SELECT without the semicolon that ends it in a script. */

@@ -1,4 +1,5 @@
 /** Asks the database what the columns are, and remembers it for a while: a table may change under us. */
+import { alone } from './alone.ts';
 import type { Database, Lease } from './database.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type Shape, toShape } from './shape.ts';
@@ -55,12 +56,7 @@ export class ShapeReader {
 
   async #readAlone(database: Database, signal: AbortSignal): Promise<Shape> {
     try {
-      const lease = await database.lease({ signal, snapshot: false });
-      try {
-        return await this.readBy(lease);
-      } finally {
-        void lease.end();
-      }
+      return await alone(database, signal, (lease) => this.readBy(lease));
     } finally {
       this.#reading = undefined;
     }

@@ -1,8 +1,11 @@
 /** The first tier: the whole SELECT by cursor, single keys by the same SELECT restricted. */
 import type { FetchContext } from 'evercache';
+import { alone } from './alone.ts';
 import { fetchBatches } from './cursor-batches.ts';
 import type { Lease } from './database.ts';
 import { PostgresError } from './errors.ts';
+import { limitsOfSnapshots } from './following/tiers.ts';
+import { noteKeys, type Start } from './following/trail.ts';
 import type { ResolvedOptions } from './options.ts';
 import { RowMemory } from './row-memory.ts';
 import { rowReader, rowsOfKeys } from './rows.ts';
@@ -12,8 +15,8 @@ import type { PostgresSource } from './source.ts';
 import { mayBeStaleShape } from './sqlstate.ts';
 import { declareStatement, keysStatement, PLAN_FOR_ALL_ROWS, SEES_EMPTIED_TABLE } from './statements.ts';
 
-/** Runs in the transaction of a snapshot, before its first row. Says whether changes will be followed from there. */
-export type AtStart = (lease: Lease, shape: Shape) => Promise<boolean>;
+/** Runs in the transaction of a snapshot, before its first row. `undefined`: nothing will go on from there. */
+export type AtStart = (lease: Lease, shape: Shape) => Promise<Start | undefined>;
 
 export class SnapshotSource implements PostgresSource<unknown> {
   readonly breakerKey: unknown;
@@ -31,7 +34,7 @@ export class SnapshotSource implements PostgresSource<unknown> {
     return {
       tier: 'snapshot',
       client: this.#options.database.kind,
-      limits: 'a change is seen by the next refresh, and every refresh reads the whole SELECT',
+      limits: limitsOfSnapshots('the SELECT'),
     };
   }
 
@@ -58,11 +61,14 @@ export class SnapshotSource implements PostgresSource<unknown> {
   }
 
   async *readAll(signal: AbortSignal, atStart?: AtStart): AsyncGenerator<readonly [string, unknown]> {
-    const { lease, follows } = await this.#leaseWithCursor(signal, atStart);
-    const reading = this.#memory.readAll(follows);
+    const { lease, start } = await this.#leaseWithCursor(signal, atStart);
+    const reading = this.#memory.readAll(start !== undefined);
     const reader = rowReader(this.#options, reading.recall);
     try {
-      for await (const rows of fetchBatches(lease)) yield* reader.take(rows);
+      for await (const rows of fetchBatches(lease)) {
+        noteKeys(start, rows);
+        yield* reader.take(rows);
+      }
     } finally {
       await lease.end();
     }
@@ -72,8 +78,8 @@ export class SnapshotSource implements PostgresSource<unknown> {
 
   async #leaseWithCursor(
     signal: AbortSignal,
-    atStart: AtStart = async () => false,
-  ): Promise<{ readonly lease: Lease; readonly follows: boolean }> {
+    atStart: AtStart = async () => undefined,
+  ): Promise<{ readonly lease: Lease; readonly start: Start | undefined }> {
     for (;;) {
       const { database, fullLoads } = this.#options;
       const open = (): Promise<Lease> => database.lease({ signal, snapshot: true });
@@ -84,7 +90,7 @@ export class SnapshotSource implements PostgresSource<unknown> {
         await lease.run(declareStatement(this.#options, shape));
         const { rows } = await lease.run(SEES_EMPTIED_TABLE);
         if (rows[0]?.[0] !== 'true') {
-          return { lease, follows: await atStart(lease, shape) };
+          return { lease, start: await atStart(lease, shape) };
         }
       } catch (error) {
         await lease.end();
@@ -101,13 +107,10 @@ export class SnapshotSource implements PostgresSource<unknown> {
   async #readKeys(wanted: ReadonlySet<string>, shape: Shape, signal: AbortSignal): Promise<Map<string, unknown>> {
     const statement = keysStatement(this.#options, shape, wanted);
     if (statement === undefined) return new Map();
-    const lease = await this.#options.database.lease({ signal, snapshot: false });
-    try {
+    return alone(this.#options.database, signal, async (lease) => {
       const { rows } = await lease.run(statement);
       const reader = rowReader(this.#options, this.#memory.recall);
       return new Map([...reader.take(rowsOfKeys(rows, wanted)), ...reader.finish()]);
-    } finally {
-      void lease.end();
-    }
+    });
   }
 }

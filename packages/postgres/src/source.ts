@@ -1,7 +1,7 @@
 /** PostgreSQL as a source: which options make which. */
 import type { Cursor, Delta, FetchContext, Snapshot, Source } from 'evercache';
 import type { FollowOptions } from './following/follow-options.ts';
-import { FollowingSource } from './following/following-source.ts';
+import { FollowingSource } from './following-source.ts';
 import { type GroupedRowsOptions, type PostgresRow, resolveOptions, type SingleRowOptions } from './options.ts';
 import { SnapshotSource } from './snapshot-source.ts';
 

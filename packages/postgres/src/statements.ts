@@ -85,11 +85,7 @@ export function rowsQuery(options: ResolvedOptions, shape: Shape, condition?: st
   const row = 'row_to_json(r.*)::text';
   const item = presentWhen === undefined ? row : `case when q.${quoted(presentWhen)} is null then null else ${row} end`;
   const order = orderBy.map((column, index) => `q.${quoted(column)} as o${index}`);
-  // Before the first row is read: the settings last until the end of the transaction, which may be this statement's.
-  const settings = shape.settings.map(
-    (name) => `(select set_config('${name}', '${OUTPUT_SETTINGS[name]}', true)) <> ''`,
-  );
-  const conditions = [...settings, ...(condition === undefined ? [] : [condition])];
+  const conditions = [...settingsOf(shape), ...(condition === undefined ? [] : [condition])];
   const rows = `select ${[`${shape.keySql ?? `r.${quoted(key)}::text`} as k`, `${item} as t`, ...order].join(', ')}
 from (
 ${select}
@@ -98,6 +94,21 @@ ${select}
   // By the key's text and not by its type: rows whose keys are equal but not the same (citext) would mix.
   const by = ['k collate "C"', ...order.map((_, index) => `o${index}`), 't collate "C"'];
   return `select k, t from (\n${rows}\n) as s order by ${by.join(', ')}`;
+}
+
+/**
+ * Conditions that set what the columns have to be written with. Before the first row is read: the settings last until the
+ * end of the transaction, which may be this statement's.
+ */
+export function settingsOf({ settings }: Pick<Shape, 'settings'>): string[] {
+  return settings.map((name) => `(select set_config('${name}', '${OUTPUT_SETTINGS[name]}', true)) <> ''`);
+}
+
+/** SQL of a key: of one column its text, of several their texts as JSON.stringify writes them. As in the change log. */
+export function keyText(columns: readonly string[]): string {
+  const texts = columns.map((column) => `${column}::text`);
+  if (texts.length === 1) return texts[0]!;
+  return `'[' || ${texts.map((text) => `to_json(${text})::text`).join(` || ',' || `)} || ']'`;
 }
 
 export function quoted(name: string): string {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { copyOf } from '../../../test/support/copy-of-postgres.ts';
 import { type PrivatePostgres, startPrivatePostgres } from '../../../test/support/private-postgres.ts';
 import { hasPostgres, usePrivatePostgres } from '../../../test/support/use-postgres.ts';
-import { type FollowingPostgresSource, type PostgresRow, postgresSource } from '../src/index.ts';
+import { type FollowBy, type FollowingPostgresSource, type PostgresRow, postgresSource } from '../src/index.ts';
 import { CHANGE_LOG, Mirror, PRICES } from './mirror.ts';
 
 const own = usePrivatePostgres();
@@ -46,54 +46,63 @@ async function caughtUp(): Promise<void> {
   await expect.poll(isReplayed, { timeout: 10_000 }).toBe(true);
 }
 
-const sourceOn = (client: Pool): FollowingPostgresSource<PostgresRow> =>
-  postgresSource({ client, select: 'select id, amount from prices', key: 'id', follow: { prices: 'key' } });
+const sourceOn = (client: Pool, followBy: FollowBy): FollowingPostgresSource<PostgresRow> =>
+  postgresSource({ client, select: 'select id, amount from prices', key: 'id', follow: { prices: 'key' }, followBy });
 
 describe('a source that follows on a standby', () => {
-  test('brings a transaction that commits after a later one was read, with any number of sub-transactions', async () => {
-    const [early, late] = [new Client(own.server.url), new Client(own.server.url)];
-    await Promise.all([early.connect(), late.connect()]);
-    try {
-      const source = sourceOn(replica);
-      const mirror = new Mirror(source);
-      await mirror.refresh();
-      expect(source.status()).toMatchObject({ tier: 'change log' });
-      await early.query('begin; update prices set amount = -1 where id = 1');
-      for (let id = 11; id <= 90; id += 1) {
-        await early.query(`savepoint s; update prices set amount = -1 where id = ${id}; release s`);
+  test.each([
+    ['log', 'change log'],
+    ['xmin', 'xmin'],
+  ] as const)(
+    'by %s brings a transaction that commits after a later one was read, with any number of sub-transactions',
+    async (followBy, tier) => {
+      const [early, late] = [new Client(own.server.url), new Client(own.server.url)];
+      await Promise.all([early.connect(), late.connect()]);
+      try {
+        const source = sourceOn(replica, followBy);
+        const mirror = new Mirror(source);
+        await mirror.refresh();
+        expect(source.status()).toMatchObject({ tier });
+        await early.query('begin; update prices set amount = -1 where id = 1');
+        for (let id = 11; id <= 90; id += 1) {
+          await early.query(`savepoint s; update prices set amount = -1 where id = ${id}; release s`);
+        }
+        await late.query('update prices set amount = -2 where id = 2');
+        await caughtUp();
+        expect([await mirror.refresh(), mirror.changes]).toEqual(['delta', '+2']);
+        await early.query('update prices set amount = -1 where id = 2; commit');
+        await caughtUp();
+        expect([await mirror.refresh(), mirror.upserted.length]).toEqual(['delta', 82]);
+        expect([mirror.rows.get('1')?.amount, mirror.rows.get('2')?.amount]).toEqual([-1, -1]);
+        expect([await mirror.refresh(), mirror.changes]).toEqual(['delta', '']);
+      } finally {
+        await Promise.all([early.end(), late.end()]);
       }
-      await late.query('update prices set amount = -2 where id = 2');
-      await caughtUp();
-      expect([await mirror.refresh(), mirror.changes]).toEqual(['delta', '+2']);
-      await early.query('update prices set amount = -1 where id = 2; commit');
-      await caughtUp();
-      expect([await mirror.refresh(), mirror.upserted.length]).toEqual(['delta', 82]);
-      expect([mirror.rows.get('1')?.amount, mirror.rows.get('2')?.amount]).toEqual([-1, -1]);
-      expect([await mirror.refresh(), mirror.changes]).toEqual(['delta', '']);
-    } finally {
-      await Promise.all([early.end(), late.end()]);
-    }
-  });
+    },
+  );
 
   test('reads everything anew where it goes over to another server, and where the standby is promoted', async () => {
-    const there = new Mirror(sourceOn(primary));
-    const here = new Mirror(sourceOn(replica));
-    await there.refresh();
-    await here.refresh();
+    const tiers = ['log', 'xmin'] as const;
+    const there = tiers.map((followBy) => new Mirror(sourceOn(primary, followBy)));
+    const here = tiers.map((followBy) => new Mirror(sourceOn(replica, followBy)));
+    for (const mirror of [...there, ...here]) await mirror.refresh();
     // What the standby never hears of.
     await standby.kill();
     await primary.query('update prices set amount = -1 where id <= 40');
-    await there.refresh();
+    for (const mirror of there) await mirror.refresh();
     await own.server.kill();
     await standby.restart();
     await expect
       .poll(() => replica.query('select pg_promote(true)').then(({ rows }) => rows[0]), { timeout: 15_000 })
       .toEqual({ pg_promote: true });
     await replica.query('update prices set amount = -3 where id = 3');
-    const moved = new Mirror(sourceOn(replica));
-    moved.cursor = there.cursor;
-    for (const [key, row] of there.rows) moved.rows.set(key, row);
-    for (const mirror of [moved, here]) {
+    const moved = there.map(({ cursor, rows }, index) => {
+      const mirror = new Mirror(sourceOn(replica, tiers[index]!));
+      mirror.cursor = cursor;
+      for (const [key, row] of rows) mirror.rows.set(key, row);
+      return mirror;
+    });
+    for (const mirror of [...moved, ...here]) {
       expect(await mirror.refresh()).toBe('resync');
       expect([mirror.rows.get('3')?.amount, mirror.rows.get('4')?.amount]).toEqual([-3, 4]);
       expect([await mirror.refresh(), mirror.changes]).toEqual(['delta', '']);

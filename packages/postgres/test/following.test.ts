@@ -194,4 +194,21 @@ describe.each(CLIENT_KINDS)('a delta over %s', (kind) => {
       '+00000000-0000-0000-0000-000000000002 -00000000-0000-0000-0000-000000000001',
     ]);
   });
+
+  test('takes parameters of the SELECT also where it is streamed', async () => {
+    await database.run(PRICES);
+    const select = 'select id, amount from prices where id > $1 and amount <> $2 and not hidden = $3';
+    const mirror = new Mirror(
+      postgresSource({
+        client: database.client,
+        select,
+        params: [2, '7', true],
+        key: 'id',
+        follow: { prices: 'key' },
+      }),
+    );
+    await mirror.refresh();
+    await database.run('insert into prices select n, n from generate_series(1001, 3500) as n');
+    expect([await mirror.refresh(), mirror.upserted.length, mirror.rows.size]).toEqual(['delta', 2500, 2597]);
+  });
 });

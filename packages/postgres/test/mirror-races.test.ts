@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
-import { postgresMirror } from '../src/index.ts';
+import { type FollowBy, postgresMirror } from '../src/index.ts';
 import { openClient } from './use-client.ts';
 import { useAgentTables } from './use-mirror.ts';
 
@@ -14,10 +14,11 @@ const database = useAgentTables(`
   select evercache.follow('badges'), evercache.follow('agents');
 `);
 
-function mirrorOf(client: Parameters<typeof postgresMirror>[0]['client']) {
+function mirrorOf(client: Parameters<typeof postgresMirror>[0]['client'], followBy: FollowBy = 'log') {
   const mirror = postgresMirror({
     name: 'all',
     client,
+    followBy,
     refreshInterval: '1h',
     ttl: '2h',
     tables: {
@@ -49,7 +50,11 @@ test('every generation is one moment of all tables, and every view is what the t
 }, async () => {
   const clients = [openClient('pg', database.url), openClient('postgres.js', database.url)];
   for (const { close } of clients) onTestFinished(close);
-  const followers = [mirrorOf(database.pool), ...clients.map(({ client }) => mirrorOf(client))];
+  const followers = [
+    mirrorOf(database.pool),
+    mirrorOf(database.pool, 'xmin'),
+    ...clients.map(({ client }) => mirrorOf(client)),
+  ];
   const torn: unknown[] = [];
   let looks = 0;
   for (const { mirror, view } of followers) {
@@ -68,7 +73,7 @@ test('every generation is one moment of all tables, and every view is what the t
       const refresh = mirror.refresh();
       for (const key of ['1', '2', '7']) view.get(key);
       await refresh;
-      await sleep([3, 20, 150][index]);
+      await sleep([3, 5, 20, 150][index]);
     }
   });
   const pruning = (async () => {
@@ -101,8 +106,9 @@ test('every generation is one moment of all tables, and every view is what the t
     const anew = mirrorOf(database.pool);
     await anew.mirror.start();
     expect(new Map(follower.view.entries())).toEqual(new Map(anew.view.entries()));
-    expect(follower.mirror.status().source).toMatchObject({ tier: 'change log' });
   }
+  const tiers = followers.map(({ mirror }) => mirror.status().source?.tier);
+  expect(tiers).toEqual(['change log', 'xmin', 'change log', 'change log']);
   expect(torn).toEqual([]);
   expect(transactions).toBeGreaterThan(50);
   expect(looks).toBeGreaterThan(50);

@@ -79,6 +79,36 @@ describe('postgresSource', () => {
       'option "follow["prices"].sql": expected the text of a SELECT, got 7',
     ],
     [
+      'another way to changes',
+      { follow: { prices: 'key' }, followBy: 'wal' },
+      `option "followBy": expected 'log' or 'xmin', got "wal"`,
+    ],
+    [
+      'to follow nothing by xmin',
+      { followBy: 'xmin' },
+      'option "followBy": expected nothing without follow, got "xmin"',
+    ],
+    [
+      'lists by xmin',
+      { follow: { prices: 'key' }, followBy: 'xmin', rows: 'grouped' },
+      `option "rows": expected 'single' with followBy: 'xmin', got "grouped"`,
+    ],
+    [
+      'two tables by xmin',
+      { follow: { prices: 'key', tools: 'key' }, followBy: 'xmin' },
+      `option "follow": expected one table with followBy: 'xmin'; for several: postgresMirror, got 2`,
+    ],
+    [
+      'another key by xmin',
+      { follow: { prices: { column: 'id' } }, followBy: 'xmin' },
+      `option "follow": expected 'key' with followBy: 'xmin'; for joins: postgresMirror`,
+    ],
+    [
+      'push by xmin',
+      { follow: { prices: 'key' }, followBy: 'xmin', push: 'leader' },
+      `option "push": expected 'off' with followBy: 'xmin', since only the log can be watched, got "leader"`,
+    ],
+    [
       'an unknown option',
       { keys: 'id' },
       'unknown option "keys"; expected one of client, select, params, key, rows, orderBy, presentWhen, map, follow',

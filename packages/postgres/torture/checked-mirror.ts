@@ -28,6 +28,7 @@ export class CheckedMirror {
   readonly #kept: Kept;
   #marks: Marks = new Map();
   #resyncs = 0;
+  #reconciled = 0;
   #wentBackIn = 0;
   #isOver = false;
 
@@ -91,7 +92,7 @@ export class CheckedMirror {
     const { tally } = this.#parts;
     tally.count(`refreshes: ${outcome === 'failed' ? 'failed' : `${kind} ${outcome}`}`);
     if (reason === 'nudge' && outcome === 'published') tally.count('paths: told by a bell');
-    this.#noteResync();
+    this.#noteWays();
     if (outcome === 'published' && kind === 'delta' && added + updated + removed > LARGE)
       tally.count('paths: large delta');
   }
@@ -101,11 +102,14 @@ export class CheckedMirror {
     this.#check(seenIn(this.#kept.entries()));
   }
 
-  #noteResync(): void {
-    const { resyncs } = (this.#kept.cache.status().source ?? {}) as { resyncs?: { count: number; last?: string } };
+  #noteWays(): void {
+    const { tally } = this.#parts;
+    const { resyncs, reconciled = 0 } = (this.#kept.cache.status().source ?? {}) as Ways;
+    if (reconciled > this.#reconciled) tally.count('paths: keys compared by a scan', reconciled - this.#reconciled);
+    this.#reconciled = reconciled;
     if (resyncs === undefined || resyncs.count === this.#resyncs) return;
     this.#resyncs = resyncs.count;
-    this.#parts.tally.count(`resyncs: ${resyncs.last}`);
+    tally.count(`resyncs: ${resyncs.last}`);
   }
 
   #check({ amount, booked, marks, twoLabels }: Seen): void {
@@ -132,6 +136,12 @@ export class CheckedMirror {
       tally.fault('a generation went back', `${this.name}: ${behind}`);
     }
   }
+}
+
+/** What a source says about the ways it took. */
+interface Ways {
+  readonly resyncs?: { readonly count: number; readonly last?: string };
+  readonly reconciled?: number;
 }
 
 interface Seen {

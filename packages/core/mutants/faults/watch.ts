@@ -56,11 +56,22 @@ export const WATCH: readonly Fault[] = [
     name: 'a watch that is lost is not set up again',
     promise: 5,
     file: 'watcher.ts',
-    find: 'this.#retry();\n    onError(error);',
-    replace: 'onError(error);',
+    find: 'this.#retry();\n    if (this.#isMissed) return;',
+    replace: 'if (this.#isMissed) return;',
     caughtBy: {
       file: 'watch.test.ts',
       title: 'is an error, is set up again, and nudges when it stands again',
+    },
+  },
+  {
+    name: 'a watch that does not stand is said each time that it is tried',
+    promise: 5,
+    file: 'watcher.ts',
+    find: 'if (this.#isMissed) return;',
+    replace: '',
+    caughtBy: {
+      file: 'watch.test.ts',
+      title: 'is said once for each time that it had stood, however often it is tried',
     },
   },
   {

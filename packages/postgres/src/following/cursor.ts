@@ -64,13 +64,24 @@ export function cursorOf(readers: readonly Reader[], glance: Glance): string {
 
 /** Why what was seen now does not go on from that position; `undefined`: it does. */
 export function breakBetween(since: Position, now: Glance, readers: readonly Reader[]): string | undefined {
-  if (now.incarnation !== since.incarnation) return 'another database, or another history of it, answers';
-  if (BigInt(xmaxOf(now.snapshot)) < BigInt(xmaxOf(since.snapshot))) return 'the database has gone back in time';
+  const broken = breakInHistory(since, now);
+  if (broken !== undefined) return broken;
   if (now.marked) return 'a table was truncated, or changed by a large statement';
-  if (fingerprintOf(readers, now) !== since.fingerprint) return 'columns, tables, triggers or options have changed';
+  if (fingerprintOf(readers, now) !== since.fingerprint) return CHANGED;
   if (!reachesBackTo(since.snapshot, now)) return 'the change log was pruned past the position';
   return undefined;
 }
+
+export const CHANGED = 'columns, tables, triggers or options have changed';
+
+/** Whether another history answers. */
+export function breakInHistory(since: Where, now: Where): string | undefined {
+  if (now.incarnation !== since.incarnation) return 'another database, or another history of it, answers';
+  if (BigInt(xmaxOf(now.snapshot)) < BigInt(xmaxOf(since.snapshot))) return 'the database has gone back in time';
+  return undefined;
+}
+
+type Where = Pick<Position, 'incarnation' | 'snapshot'>;
 
 /** Whether the log holds everything that a snapshot did not see. */
 export function reachesBackTo(snapshot: string, { floor }: Glance): boolean {
@@ -81,7 +92,7 @@ export function reachesBackTo(snapshot: string, { floor }: Glance): boolean {
 const fingerprints = new WeakMap<readonly Reader[], { readonly setup: string; readonly fingerprint: string }>();
 
 /** A hash, because parameters may be secrets and positions are kept on disk. */
-function fingerprintOf(readers: readonly Reader[], { setup }: Glance): string {
+export function fingerprintOf(readers: readonly Reader[], { setup }: Pick<Glance, 'setup'>): string {
   const last = fingerprints.get(readers);
   if (last?.setup === setup) return last.fingerprint;
   const read = readers.map(({ options, shape, follow, tag }) => {

@@ -13,6 +13,9 @@ export type TouchedKeys =
    */
   | { readonly sql: string };
 
+/** By what changes are found. */
+export type FollowBy = 'log' | 'xmin';
+
 /** What a following source needs beside the SELECT. */
 export interface FollowOptions {
   /**
@@ -28,6 +31,13 @@ export interface FollowOptions {
    */
   readonly follow: { readonly [table: string]: TouchedKeys };
   /**
+   * By what changes are found. `'log'`: the change log, exact and cheap. `'xmin'`: the transaction ids that PostgreSQL keeps
+   * with each row, where no triggers may be installed or are bypassed; every refresh scans the table at the server. Takes
+   * one table, by `'key'`, and `rows: 'single'`.
+   * @default 'log'
+   */
+  readonly followBy?: FollowBy;
+  /**
    * Whether a change is told as it happens. `'leader'`: one of all instances looks at the change log each 50 ms and rings
    * for all, over a connection of its own; a ring starts a refresh. The timer goes on in any case.
    * @default 'off'
@@ -42,13 +52,20 @@ export interface FollowedTable {
   readonly keys: TouchedKeys;
 }
 
+type Fail = (option: string, expected: string, got: unknown) => never;
+
+/** Checks the option; `fail` throws. `hasPush`: somebody wants to be told as it happens. */
+export function resolveFollowBy(followBy: unknown, hasPush: boolean, fail: Fail): FollowBy {
+  if (followBy !== 'log' && followBy !== 'xmin') fail('followBy', "'log' or 'xmin'", followBy);
+  if (followBy === 'xmin' && hasPush)
+    fail('push', "'off' with followBy: 'xmin', since only the log can be watched", 'leader');
+  return followBy;
+}
+
 const EXPECTED = "'key', { column } or { sql }";
 
 /** Checks the option; `fail` throws. */
-export function resolveFollow(
-  follow: unknown,
-  fail: (option: string, expected: string, got: unknown) => never,
-): readonly FollowedTable[] {
+export function resolveFollow(follow: unknown, fail: Fail): readonly FollowedTable[] {
   if (typeof follow !== 'object' || follow === null || Array.isArray(follow)) {
     fail('follow', 'an object of tables', follow);
   }

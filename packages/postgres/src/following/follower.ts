@@ -3,17 +3,20 @@
  * stands, and what was touched since.
  */
 import type { Cursor, Delta } from 'evercache';
-import type { Answer, Database, Lease, Statement } from '../database.ts';
+import { alone } from '../alone.ts';
+import type { Database, Lease } from '../database.ts';
 import { PostgresError } from '../errors.ts';
-import { rowReader, rowsOfKeys } from '../rows.ts';
 import { refusesStatement } from '../sqlstate.ts';
+import { entriesOf, MOST_KEYS } from './answer.ts';
 import { breakBetween, cursorOf, reachesBackTo, readCursor } from './cursor.ts';
 import type { FollowedTable } from './follow-options.ts';
 import { FollowingStatus } from './following-status.ts';
-import { type DeltaRequest, glanceStatement, MOST_KEYS, toGlance } from './glance.ts';
+import { type DeltaRequest, glanceStatement, toGlance } from './glance.ts';
 import { type Installation, lookAtInstallation } from './installation.ts';
 import { LargeDelta } from './large-delta.ts';
 import type { Reader } from './reader.ts';
+import type { TierTexts } from './tiers.ts';
+import type { Start, Trail } from './trail.ts';
 import { Upkeep } from './upkeep.ts';
 
 interface FollowerOptions {
@@ -22,11 +25,12 @@ interface FollowerOptions {
   readonly follow: readonly FollowedTable[];
   /** The readers as they were last, if they were made before; asked of the database otherwise. */
   readonly readers: (signal: AbortSignal) => Promise<readonly Reader[]>;
+  readonly texts: TierTexts;
   /** Whether more speaks against following than what the log itself says. */
   readonly look?: (lease: Lease, tables: readonly string[]) => Promise<Installation>;
 }
 
-export class Follower {
+export class Follower implements Trail {
   readonly #options: FollowerOptions;
   readonly #status: FollowingStatus;
   readonly #upkeep: Upkeep;
@@ -35,7 +39,7 @@ export class Follower {
 
   constructor(options: FollowerOptions) {
     this.#options = options;
-    this.#status = new FollowingStatus(options.database.kind);
+    this.#status = new FollowingStatus(options.database.kind, options.texts);
     this.#upkeep = new Upkeep(options.database, this.#status);
   }
 
@@ -43,13 +47,12 @@ export class Follower {
     return this.#status.toJSON();
   }
 
-  /** Where the snapshot of this transaction stands; `undefined`: there is nothing to go on from. */
-  async positionOf(lease: Lease, readers: readonly Reader[]): Promise<Cursor> {
+  async positionOf(lease: Lease, readers: readonly Reader[]): Promise<Start | undefined> {
     const tables = await this.#look(lease);
     if (tables === undefined) return undefined;
     const glance = toGlance(await lease.run(glanceStatement({ readers, tables, since: undefined })));
     this.#status.glanced(glance);
-    if (reachesBackTo(glance.snapshot, glance)) return cursorOf(readers, glance);
+    if (reachesBackTo(glance.snapshot, glance)) return { cursor: cursorOf(readers, glance) };
     this.#status.found({ missing: 'the change log begins later than the oldest transaction that is still open' });
     this.#upkeep.whenDue(glance.standby);
     return undefined;
@@ -58,9 +61,10 @@ export class Follower {
   async changesSince(since: Cursor, signal: AbortSignal): Promise<Delta<unknown> | 'resync'> {
     const position = readCursor(since);
     if (position === undefined) return this.#status.resync('the position is not one of ours');
+    const { database } = this.#options;
     try {
       const readers = await this.#options.readers(signal);
-      const tables = this.#tables ?? (await this.#lookAlone(signal));
+      const tables = this.#tables ?? (await alone(database, signal, (lease) => this.#look(lease)));
       if (tables === undefined) return this.#status.resync('the change log cannot be followed');
       return await this.#changes({ readers, tables, since: position }, signal);
     } catch (error) {
@@ -71,7 +75,7 @@ export class Follower {
   }
 
   async #changes(request: DeltaRequest, signal: AbortSignal): Promise<Delta<unknown> | 'resync'> {
-    const answer = await this.#runAlone(glanceStatement(request), signal);
+    const answer = await alone(this.#options.database, signal, (lease) => lease.run(glanceStatement(request)));
     const glance = toGlance(answer);
     this.#status.glanced(glance);
     this.#upkeep.whenDue(glance.standby);
@@ -91,45 +95,5 @@ export class Follower {
     this.#status.found(installation);
     this.#tables = 'tables' in installation ? installation.tables : undefined;
     return this.#tables;
-  }
-
-  async #lookAlone(signal: AbortSignal): Promise<readonly string[] | undefined> {
-    const lease = await this.#options.database.lease({ signal, snapshot: false });
-    try {
-      return await this.#look(lease);
-    } finally {
-      void lease.end();
-    }
-  }
-
-  async #runAlone(statement: Statement, signal: AbortSignal): Promise<Answer> {
-    const lease = await this.#options.database.lease({ signal, snapshot: false });
-    try {
-      return await lease.run(statement);
-    } finally {
-      void lease.end();
-    }
-  }
-}
-
-/** The first row of the answer is what was seen; the rows of a reader are next to each other. */
-function* entriesOf(
-  readers: readonly Reader[],
-  { rows }: Answer,
-  gone: Set<string>,
-): Generator<readonly [string, unknown]> {
-  const touched = new Set(gone);
-  for (const { options, tag } of readers) {
-    const reader = rowReader(options);
-    const found = rowsOfKeys(rows.slice(1), touched);
-    const own = readers.length === 1 ? found : found.filter(([key]) => key!.startsWith(tag));
-    for (const entry of reader.take(own)) {
-      gone.delete(entry[0]);
-      yield entry;
-    }
-    for (const entry of reader.finish()) {
-      gone.delete(entry[0]);
-      yield entry;
-    }
   }
 }

@@ -2,13 +2,10 @@
 
 import { xmaxOf, xminOf } from './cursor.ts';
 import type { Glance } from './glance.ts';
+import type { TierTexts } from './tiers.ts';
 
 /** A transaction that is open for so long deserves a word: the window grows as long as it is. */
 const PINNED_WORTH_A_WORD_MS = 60_000;
-
-const LIMITS =
-  'writes made with triggers disabled or bypassed, tables that are not followed, and what the SELECT computes from ' +
-  'anything but followed tables (other rows, the time, settings) are seen only by a refresh of everything';
 
 /** What the log held when it was last looked at. */
 export interface LogSize {
@@ -19,6 +16,7 @@ export interface LogSize {
 
 export class FollowingStatus {
   readonly #client: string;
+  readonly #texts: TierTexts;
   #missing: string | undefined = 'nothing has been read yet';
   #tables: readonly string[] = [];
   #resyncs = 0;
@@ -29,8 +27,9 @@ export class FollowingStatus {
   #pinned: { readonly xmin: string; readonly xmax: string; readonly since: number } | undefined;
   #stalled = false;
 
-  constructor(client: string) {
+  constructor(client: string, texts: TierTexts) {
     this.#client = client;
+    this.#texts = texts;
   }
 
   /** What the last look at the installation found. */
@@ -61,16 +60,13 @@ export class FollowingStatus {
 
   toJSON(): Record<string, unknown> {
     const pinnedForMs = this.#stalled && this.#pinned !== undefined ? performance.now() - this.#pinned.since : 0;
+    const { tier, limits, limitsWithout, whilePinned } = this.#texts;
     return {
-      tier: this.#missing === undefined ? 'change log' : 'snapshot',
-      ...(this.#missing === undefined ? { following: this.#tables } : { reason: this.#missing }),
-      client: this.#client,
-      limits:
-        this.#missing === undefined
-          ? LIMITS
-          : 'a change is seen by the next refresh, and every refresh reads the whole SELECT',
+      ...(this.#missing === undefined
+        ? { tier, following: this.#tables, client: this.#client, limits }
+        : { tier: 'snapshot', reason: this.#missing, client: this.#client, limits: limitsWithout }),
       window: { transactions: this.#transactions, pinnedForMs: Math.round(pinnedForMs) },
-      ...(pinnedForMs < PINNED_WORTH_A_WORD_MS ? {} : { warning: pinnedWarning(pinnedForMs) }),
+      ...(pinnedForMs < PINNED_WORTH_A_WORD_MS ? {} : { warning: pinnedWarning(pinnedForMs, whilePinned) }),
       resyncs: { count: this.#resyncs, ...(this.#lastResync === undefined ? {} : { last: this.#lastResync }) },
       ...(this.#log === undefined ? {} : { log: this.#log }),
       ...(this.#upkeepError === undefined ? {} : { upkeepError: this.#upkeepError }),
@@ -78,6 +74,6 @@ export class FollowingStatus {
   }
 }
 
-function pinnedWarning(pinnedForMs: number): string {
-  return `a transaction of this server has been open for at least ${Math.round(pinnedForMs / 1000)} s: until it ends, every refresh reads the log from its beginning`;
+function pinnedWarning(pinnedForMs: number, whilePinned: string): string {
+  return `a transaction of this server has been open for at least ${Math.round(pinnedForMs / 1000)} s: until it ends, ${whilePinned}`;
 }

@@ -1,15 +1,11 @@
-/**
- * One look at the change log from a position, and at the rows it touches: one statement, so one snapshot, whatever
- * lies between us and the server. The first row of the answer is what was seen, the others are rows of the SELECT.
- */
+/** One look at the change log from a position, and at the rows it touches. */
 import type { Answer, Statement } from '../database.ts';
-import { arrayLiteral, quoted, rowsQuery } from '../statements.ts';
+import { arrayLiteral } from '../statements.ts';
+import { answerText, columnsSql, MOST_KEYS, namesParameters, taggedKey } from './answer.ts';
 import { type Position, xminOf } from './cursor.ts';
 import type { TouchedKeys } from './follow-options.ts';
+import { incarnationSql } from './incarnation.ts';
 import type { Reader } from './reader.ts';
-
-/** More keys than these are not read by the statement itself. */
-export const MOST_KEYS = 2000;
 
 /** What is asked, and of whom. */
 export interface GlanceRequest {
@@ -47,32 +43,18 @@ export interface Glance {
 const texts = new WeakMap<readonly Reader[], string>();
 
 export function glanceStatement(request: GlanceRequest): Statement {
-  const text = texts.get(request.readers) ?? glanceText(request);
-  texts.set(request.readers, text);
+  const { readers } = request;
+  const text = texts.get(readers) ?? answerText({ readers, touched: withTouched(request), head: headSql(request) });
+  texts.set(readers, text);
   return { text, values: valuesOf(request), repeats: true };
-}
-
-function glanceText(request: GlanceRequest): string {
-  const rows = request.readers.map(({ options, shape, among }, index) => {
-    const touched = `evercache_touched where reader = ${index}`;
-    // What has no column in it is decided before the SELECT is begun: with nothing touched it is not run.
-    const few = `exists (select from ${touched}) and (select count(*) from evercache_touched) <= ${MOST_KEYS}`;
-    return `select k, t, row_number() over () + ${index * 2 * MOST_KEYS} as place from (
-${rowsQuery(options, shape, `${among(touched)} and ${few}`)}
-) as touched_rows`;
-  });
-  return `${withTouched(request)}
-select k, t from (
-select null as k, ${headSql(request)} as t, 0 as place
-union all
-${rows.join('\nunion all\n')}
-) as answer order by place`;
 }
 
 /** All keys that are touched, however many. */
 export function touchedStatement(request: GlanceRequest): Statement {
-  const text = `${withTouched(request)}\nselect ${taggedKey(request)} from evercache_touched`;
-  return { text, values: valuesOf(request) };
+  const values = valuesOf(request);
+  const named = namesParameters(values.length);
+  const text = `${withTouched(request)}\nselect ${taggedKey(request.readers)} from evercache_touched where ${named}`;
+  return { text, values };
 }
 
 export function toGlance({ rows }: Answer): Glance {
@@ -133,12 +115,6 @@ ${keys.join('\nunion all\n')}
 )`;
 }
 
-/** SQL of a touched key as the cache has it. */
-function taggedKey({ readers }: GlanceRequest): string {
-  if (readers.every(({ tag }) => tag === '')) return 'k';
-  return `(array[${readers.map(({ tag }) => `'${tag}'`).join(', ')}])[reader + 1] || k`;
-}
-
 function touchedSql(keys: TouchedKeys, table: string): string {
   if (keys === 'key') return `select key as k from evercache_news where tbl = ${table}`;
   if ('column' in keys) {
@@ -158,31 +134,14 @@ ${keys.sql}
 }
 
 /**
- * The name of meta's file says which database this is, and which installation; the timeline grows with each promotion.
- * A crash gives out transaction ids again that it had given out before, those of which nothing had reached the disk:
- *
- *     100 is rolled back ──▶ we see all below 101 ──▶ crash ──▶ 100 writes and commits: below 101, so nothing new
- *
- * Neither the timeline nor the start of the server tells of it (a backend that is killed is a crash, too), but its
- * statistics begin anew. A trigger's own xmin changes also when it was off for a while.
+ * The name of meta's file says which database this is, and which installation. A trigger's own xmin changes also when it
+ * was off for a while.
  */
 function headSql(request: GlanceRequest): string {
   const { tables } = parametersOf(request);
-  const columns = request.readers.map(
-    ({
-      options,
-      shape,
-    }) => `(select json_build_array((select json_agg(name) from json_object_keys(row_to_json(d.*)) as name)${shape.columns.map(({ name }) => `, pg_typeof(d.${quoted(name)})::oid::text`).join('')})
-    from (select q.* from (values (1)) as one left join (
-${options.select}
-) as q on false) as d)`,
-  );
   return `(select json_build_array(
 pg_current_snapshot()::text,
-concat_ws(' ', (pg_control_system()).system_identifier, pg_relation_filepath('evercache.meta'),
-  case when pg_is_in_recovery() then concat('standby ', greatest((pg_control_checkpoint()).timeline_id,
-    (pg_control_recovery()).min_recovery_end_timeline)) else left(pg_walfile_name(pg_current_wal_lsn()), 8) end,
-  extract(epoch from pg_stat_get_bgwriter_stat_reset_time())),
+${incarnationSql(`pg_relation_filepath('evercache.meta')`)},
 pg_is_in_recovery(),
 m.floor::text,
 json_build_array(m.version, m.installed_at,
@@ -190,10 +149,10 @@ json_build_array(m.version, m.installed_at,
       select string_agg(concat_ws(' ', g.tgname, g.tgenabled, g.tgfoid, g.xmin), ', ' order by g.tgname)
       from pg_catalog.pg_trigger as g where g.tgrelid = f.id and not g.tgisinternal)))
     from (select n.name, to_regclass(n.name)::oid as id from unnest(${tables}) as n(name)) as f),
-  ${columns.join(',\n  ')}),
+  ${columnsSql(request.readers)}),
 (select coalesce(json_agg(distinct id), '[]') from evercache_logged where xid >= pg_snapshot_xmin(pg_current_snapshot())),
 exists (select from evercache_news where op = 'R'),
 (select count(*) from evercache_touched),
-case when (select count(*) from evercache_touched) <= ${MOST_KEYS} then (select coalesce(json_agg(${taggedKey(request)}), '[]') from evercache_touched) else '[]' end
+case when (select count(*) from evercache_touched) <= ${MOST_KEYS} then (select coalesce(json_agg(${taggedKey(request.readers)}), '[]') from evercache_touched) else '[]' end
 )::text from evercache.meta as m)`;
 }

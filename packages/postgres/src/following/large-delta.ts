@@ -4,13 +4,11 @@
  */
 import type { Cursor, Delta } from 'evercache';
 import { fetchBatches } from '../cursor-batches.ts';
-import type { Lease } from '../database.ts';
 import { badResult } from '../errors.ts';
-import { rowReader, rowsOfKeys } from '../rows.ts';
 import { cursorFor, PLAN_FOR_ALL_ROWS } from '../statements.ts';
 import { breakBetween, cursorOf } from './cursor.ts';
 import { type DeltaRequest, glanceStatement, toGlance, touchedStatement } from './glance.ts';
-import type { Reader } from './reader.ts';
+import { rowsByCursor } from './rows-by-cursor.ts';
 
 export class LargeDelta implements Delta<unknown> {
   readonly upserts: AsyncIterable<readonly [string, unknown]>;
@@ -47,23 +45,14 @@ export class LargeDelta implements Delta<unknown> {
       for await (const keys of fetchBatches(lease)) {
         for (const [key] of keys) this.#gone.add(key!);
       }
-      for (const reader of readers) yield* this.#rowsOf(reader, lease);
+      const touched = new Set(this.#gone);
+      for (const reader of readers) {
+        for await (const entry of rowsByCursor(reader, lease, touched)) yield this.#found(entry);
+      }
       this.#cursor = cursorOf(readers, glance);
     } finally {
       await lease.end();
     }
-  }
-
-  async *#rowsOf({ options, tag, rowsOf }: Reader, lease: Lease): AsyncGenerator<readonly [string, unknown]> {
-    const touched = new Set([...this.#gone].filter((key) => key.startsWith(tag)));
-    const statement = rowsOf([...touched].map((key) => key.slice(tag.length)));
-    if (statement === undefined) return;
-    const rows = rowReader(options);
-    await lease.run(cursorFor(statement));
-    for await (const batch of fetchBatches(lease)) {
-      for (const entry of rows.take(rowsOfKeys(batch, touched))) yield this.#found(entry);
-    }
-    for (const entry of rows.finish()) yield this.#found(entry);
   }
 
   #found(entry: readonly [string, unknown]): readonly [string, unknown] {

@@ -2,6 +2,7 @@
 import type { OptionsWithoutSchema, Source, StandardSchema } from 'evercache';
 import { type PostgresClient, toDatabase } from '../clients.ts';
 import type { Database } from '../database.ts';
+import { type FollowBy, resolveFollowBy } from '../following/follow-options.ts';
 import { type FullLoads, type FullLoadsOptions, resolveFullLoads } from '../full-loads.ts';
 import type { PostgresRow } from '../options.ts';
 import { type PushMode, type PushSettings, type ResolvedPush, resolvePush } from '../push/push-options.ts';
@@ -40,6 +41,8 @@ export interface MirrorOptions<Tables extends MirrorTables>
   /** A `pg` Pool, a postgres.js client or a PGlite instance. Sources with the same client share one breaker. */
   readonly client: PostgresClient;
   readonly tables: Tables;
+  /** By what changes are found, `'log'` or `'xmin'`: see `FollowOptions.followBy`. @default 'log' */
+  readonly followBy?: FollowBy;
   /** Whether a change is told as it happens: see `FollowOptions.push`. @default 'off' */
   readonly push?: PushMode | PushSettings;
   /** How many instances may read everything at once. @default as many as want to */
@@ -68,6 +71,7 @@ export interface ResolvedMirror {
   readonly client: PostgresClient;
   readonly database: Database;
   readonly tables: readonly ResolvedTable[];
+  readonly followBy: FollowBy;
   /** `undefined`: it is off. */
   readonly push: ResolvedPush | undefined;
   readonly fullLoads: FullLoads | undefined;
@@ -87,21 +91,27 @@ export function tagOf(key: string): string {
 export function resolveMirror({
   client,
   tables,
+  followBy = 'log',
   push = 'off',
   fullLoads,
   policy,
-}: Pick<MirrorOptions<MirrorTables>, 'client' | 'tables' | 'push' | 'fullLoads' | 'policy'>): ResolvedMirror {
+}: Pick<
+  MirrorOptions<MirrorTables>,
+  'client' | 'tables' | 'followBy' | 'push' | 'fullLoads' | 'policy'
+>): ResolvedMirror {
   const database = toDatabase(client);
   if (database === undefined) fail('client', 'a pg Pool, a postgres.js client or a PGlite instance', client);
   if (typeof tables !== 'object' || tables === null || Array.isArray(tables)) fail('tables', 'an object', tables);
   if (policy !== undefined && typeof policy !== 'function') fail('policy', 'a function', policy);
   const resolved = Object.entries(tables).map(([name, table]) => resolveTable(name, table));
   if (resolved.length === 0) fail('tables', 'at least one table', tables);
+  const resolvedPush = resolvePush(push, client, fail);
   return {
     client,
     database,
     tables: resolved,
-    push: resolvePush(push, client, fail),
+    followBy: resolveFollowBy(followBy, resolvedPush !== undefined, fail),
+    push: resolvedPush,
     fullLoads: resolveFullLoads(fullLoads, fail),
     policy,
   };

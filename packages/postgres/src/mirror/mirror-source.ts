@@ -4,11 +4,15 @@ import { fetchBatches } from '../cursor-batches.ts';
 import type { Lease } from '../database.ts';
 import { Follower } from '../following/follower.ts';
 import type { Installation } from '../following/installation.ts';
+import { textsOf } from '../following/tiers.ts';
+import { noteKeys, type Trail } from '../following/trail.ts';
 import { type Push, pushFor } from '../push/push.ts';
 import { RowMemory } from '../row-memory.ts';
 import { rowReader } from '../rows.ts';
 import type { PostgresSnapshot } from '../source.ts';
 import { arrayLiteral, declareStatement, PLAN_FOR_ALL_ROWS, SEES_EMPTIED_TABLE } from '../statements.ts';
+import { Scanner } from '../xmin/scanner.ts';
+import { TablesToScan } from '../xmin/tables.ts';
 import { type ResolvedMirror, tagOf } from './mirror-options.ts';
 import { type TableReader, TableReaders } from './table-reader.ts';
 
@@ -20,7 +24,7 @@ export class MirrorSource implements Source<unknown> {
   readonly watch?: NonNullable<Push['watch']>;
   readonly #mirror: ResolvedMirror;
   readonly #readers: TableReaders;
-  readonly #follower: Follower;
+  readonly #trail: Trail;
   readonly #sizeOf: (tag: string) => number;
   readonly #memory = new RowMemory();
   readonly #push: Push | undefined;
@@ -30,12 +34,7 @@ export class MirrorSource implements Source<unknown> {
     this.#mirror = mirror;
     this.#sizeOf = sizeOf;
     this.#readers = new TableReaders(mirror);
-    this.#follower = new Follower({
-      database: mirror.database,
-      follow: mirror.tables.map(({ table }) => ({ name: table, keys: 'key' })),
-      readers: async (signal) => this.#readers.latest ?? (await this.#readers.readAlone(signal)),
-      look: (lease, tables) => this.#compareKeys(lease, tables),
-    });
+    this.#trail = this.#trailOf(mirror);
     this.breakerKey = mirror.client;
     this.#push = mirror.push && pushFor(mirror.client, mirror.push);
     if (this.#push?.watch !== undefined) this.watch = this.#push.watch;
@@ -48,7 +47,7 @@ export class MirrorSource implements Source<unknown> {
   }
 
   status(): Record<string, unknown> {
-    return { ...this.#follower.status(), ...(this.#push === undefined ? {} : { push: this.#push.status() }) };
+    return { ...this.#trail.status(), ...(this.#push === undefined ? {} : { push: this.#push.status() }) };
   }
 
   async fetchAll({ signal }: FetchContext): Promise<PostgresSnapshot<unknown>> {
@@ -65,21 +64,24 @@ export class MirrorSource implements Source<unknown> {
   }
 
   fetchChanges(since: Cursor, { signal }: FetchContext): Promise<Delta<unknown> | 'resync'> {
-    return this.#follower.changesSince(since, signal);
+    return this.#trail.changesSince(since, signal);
   }
 
   async *#readAll(signal: AbortSignal, at: (position: Cursor) => void): AsyncGenerator<readonly [string, unknown]> {
     const { lease, readers } = await this.#begin(signal);
     try {
-      const position = await this.#follower.positionOf(lease, readers);
-      at(position);
-      const reading = this.#memory.readAll(position !== undefined);
+      const start = await this.#trail.positionOf(lease, readers);
+      at(start?.cursor);
+      const reading = this.#memory.readAll(start !== undefined);
       for (const marker of Object.values(MARKERS)) yield [marker, true];
       for (const reader of readers) {
         const { options, shape } = reader;
         const rows = rowReader(options, reading.recall);
         await lease.run(declareStatement(options, shape));
-        for await (const batch of fetchBatches(lease)) yield* rows.take(batch);
+        for await (const batch of fetchBatches(lease)) {
+          noteKeys(start, batch);
+          yield* rows.take(batch);
+        }
       }
       reading.end();
     } finally {
@@ -104,6 +106,18 @@ export class MirrorSource implements Source<unknown> {
       }
       await lease.end();
     }
+  }
+
+  #trailOf({ client, database, tables, followBy }: ResolvedMirror): Trail {
+    const texts = textsOf(followBy, 'the tables');
+    const readers = async (signal: AbortSignal): Promise<readonly TableReader[]> =>
+      this.#readers.latest ?? (await this.#readers.readAlone(signal));
+    if (followBy === 'xmin') {
+      const named = tables.map(({ table, key }) => ({ name: table, key }));
+      return new Scanner({ database, tables: new TablesToScan(client, named), readers, texts });
+    }
+    const follow = tables.map(({ table }) => ({ name: table, keys: 'key' as const }));
+    return new Follower({ database, follow, readers, texts, look: (lease, names) => this.#compareKeys(lease, names) });
   }
 
   /** The log has to speak of rows by the keys that we know them by. */

@@ -10,13 +10,13 @@ import {
   RowCheck,
   type SnapshotOptions,
 } from 'evercache';
+import { Slice } from '../slice.ts';
 import { Dependents } from './dependents.ts';
 import { type Found, MirrorFace } from './face.ts';
 import { freeze, sameOf } from './identity.ts';
 import { MapSnapshot } from './map-snapshot.ts';
 import type { MirrorCore } from './mirror-core.ts';
 import { Reading } from './reading.ts';
-import { Slice } from './slice.ts';
 import type { Shown } from './tables.ts';
 import type { ResolvedView } from './view-options.ts';
 

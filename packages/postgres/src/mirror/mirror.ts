@@ -24,8 +24,13 @@ export class PostgresMirror<Tables extends MirrorTables> implements AsyncDisposa
   readonly #views = new Set<string>();
 
   /** @internal */
-  constructor({ client, tables, push, fullLoads, policy, ...options }: MirrorOptions<Tables>) {
-    const own = { ...(push && { push }), ...(fullLoads && { fullLoads }), ...(policy && { policy }) };
+  constructor({ client, tables, followBy, push, fullLoads, policy, ...options }: MirrorOptions<Tables>) {
+    const own = {
+      ...(followBy && { followBy }),
+      ...(push && { push }),
+      ...(fullLoads && { fullLoads }),
+      ...(policy && { policy }),
+    };
     const resolved = resolveMirror({ client, tables, ...own });
     for (const name of ['source', 'schema', 'freeze'] as const) {
       // The cache underneath would take them.

@@ -1,11 +1,12 @@
 /** Reads the rows of one table of a mirror; its keys are those of the change log, behind the table's tag. */
+import { alone } from '../alone.ts';
 import type { Lease, Statement } from '../database.ts';
 import { badResult } from '../errors.ts';
 import type { Reader } from '../following/reader.ts';
 import { type ResolvedOptions, resolveOptions } from '../options.ts';
 import type { Column, Shape } from '../shape.ts';
 import { ShapeReader } from '../shape-reader.ts';
-import { arrayLiteral, quoted, rowsQuery } from '../statements.ts';
+import { arrayLiteral, keyText, quoted, rowsQuery } from '../statements.ts';
 import type { ResolvedMirror, ResolvedTable } from './mirror-options.ts';
 
 export interface TableReader extends Reader {
@@ -45,13 +46,8 @@ export class TableReaders {
     return readers;
   }
 
-  async readAlone(signal: AbortSignal): Promise<readonly TableReader[]> {
-    const lease = await this.#mirror.database.lease({ signal, snapshot: false });
-    try {
-      return await this.readBy(lease);
-    } finally {
-      void lease.end();
-    }
+  readAlone(signal: AbortSignal): Promise<readonly TableReader[]> {
+    return alone(this.#mirror.database, signal, (lease) => this.readBy(lease));
   }
 
   #optionsOf(table: ResolvedTable, keyColumns: readonly string[]): { options: ResolvedOptions; shapes: ShapeReader } {
@@ -90,10 +86,7 @@ interface Found {
 function tableReader({ table, keyColumns, options, shape: found }: Found): TableReader {
   const { tag } = table;
   const keys = keyColumns.map((name) => columnOf(found, name, table));
-  // Several columns: their texts as JSON.stringify writes them, as in the log.
-  const texts = keys.map(({ name }) => `r.${quoted(name)}::text`);
-  const text =
-    texts.length === 1 ? texts[0]! : `'[' || ${texts.map((one) => `to_json(${one})::text`).join(` || ',' || `)} || ']'`;
+  const text = keyText(keys.map(({ name }) => `r.${quoted(name)}`));
   const shape = { ...found, keySql: `'${tag}' || ${text}` };
   const among = (relation: string): string => {
     const part = (index: number): string => (keys.length === 1 ? 'k' : `(k::json ->> ${index})`);

@@ -8,10 +8,10 @@
  * there is served; then they are shown in one step, too.
  */
 import type { CacheChange, Frozen, TTLCacheService } from 'evercache';
+import { Slice } from '../slice.ts';
 import { type ResolvedTable, tagOf } from './mirror-options.ts';
 import { MARKERS } from './mirror-source.ts';
 import { RowIndex } from './row-index.ts';
-import { Slice } from './slice.ts';
 
 /** So many changed rows are applied at once: it takes some milliseconds. */
 const FEW = 2000;

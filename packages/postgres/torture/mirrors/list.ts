@@ -5,7 +5,7 @@ import { byKey } from './by-key.ts';
 import { byLookUp } from './by-look-up.ts';
 import type { MirrorKind } from './kind.ts';
 import { rung } from './rung.ts';
-import { tables } from './tables.ts';
+import { scannedTables, tables } from './tables.ts';
 import { whole } from './whole.ts';
 
 /** `pooler`: the primary, through pgbouncer in transaction pooling. */
@@ -44,6 +44,10 @@ export const MIRRORS: readonly MirrorPlan[] = [
   { kind: tables, place: 'primary', ...PG, ...BUSY, inShort: true },
   { kind: tables, place: 'pooler', ...UNPREPARED, ...BUSY },
   { kind: tables, place: 'standby', ...POSTGRES_JS, ...SLEEPY },
+  { kind: scannedTables, place: 'primary', ...PG, ...BUSY, inShort: true },
+  { kind: scannedTables, place: 'primary', ...POSTGRES_JS, ...SLEEPY },
+  { kind: scannedTables, place: 'pooler', ...PG, ...BUSY },
+  { kind: scannedTables, place: 'standby', ...PG, ...BUSY, inShort: true },
   { kind: rung, place: 'primary', ...PG, ...SELDOM },
   { kind: rung, place: 'pooler', ...UNPREPARED, ...SELDOM },
   { kind: byColumn, place: 'standby', ...PG, ...BUSY },

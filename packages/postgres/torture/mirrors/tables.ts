@@ -1,5 +1,5 @@
 /** The tables themselves, all in one generation; a view joins each item with its owner, when it is looked at. */
-import { postgresMirror } from '../../src/index.ts';
+import { type FollowBy, postgresMirror } from '../../src/index.ts';
 import { byLookUp } from './by-look-up.ts';
 import { type Held, type Line, type MirrorKind, SETTINGS } from './kind.ts';
 
@@ -7,12 +7,13 @@ type Item = Pick<Line, 'id' | 'amount'> & { readonly owner: string };
 type Owner = { readonly id: string; readonly label: number };
 type Writer = Pick<Line, 'id' | 'epoch' | 'commits'> & { readonly booked: string };
 
-export const tables: MirrorKind = {
-  name: 'tables',
+const tablesBy = (followBy: FollowBy, name: string): MirrorKind => ({
+  name,
   keep(client, beside) {
     const mirror = postgresMirror({
-      name: this.name,
+      name,
       client,
+      followBy,
       ...SETTINGS,
       tables: {
         items: { table: 'items', where: 'not hidden', map: (row) => row as unknown as Item },
@@ -39,4 +40,9 @@ export const tables: MirrorKind = {
       truth: byLookUp.keep(beside.truth, beside).truth,
     };
   },
-};
+});
+
+export const tables: MirrorKind = tablesBy('log', 'tables');
+
+/** By the ids that the rows themselves bear, whoever wrote them. */
+export const scannedTables: MirrorKind = tablesBy('xmin', 'tables, scanned');
