@@ -34,10 +34,7 @@ export interface StoreOptions {
   readonly onReleased: () => void;
 }
 
-interface Known<T> {
-  readonly value: T;
-  readonly since: number;
-}
+type Known<T> = { readonly value: T; readonly since: number };
 
 export class Store<T> {
   /** What readers may see. Replaced as a whole by a publish: do not keep a reference. */
@@ -71,7 +68,11 @@ export class Store<T> {
       showsStale: (key) => this.#servesStale || this.#quarantine.has(key) || options.held.has(key),
       show: (key, value) => this.#show(key, value),
       hide: (key) => this.#hide(key),
-      onGone: (key) => this.#release(key),
+      onGone: (key) => {
+        this.#release(key);
+        // The base, which it stood before, cannot speak for it: it has to be read again.
+        if (this.base.confirmedAt !== undefined) this.#unsure.add(key);
+      },
     });
   }
 
@@ -206,10 +207,9 @@ export class Store<T> {
     for (const key of later) this.#unsure.add(key);
     this.#quarantine.clear();
     for (const [key, message] of refused) this.#quarantine.set(key, message);
-    for (const key of [...this.#negatives.keys()]) {
-      // A row that was refused is one, too: its key is not absent.
+    // A row that was refused is one, too: its key is not absent.
+    for (const key of [...this.#negatives.keys()])
       if (entries.has(key) || refused.has(key)) this.#negatives.delete(key);
-    }
     for (const [key, { value, since }] of kept) this.#own.put(key, value, since, now);
     this.#after();
   }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { aged, TTLCacheService } from '../src/index.ts';
+import { VirtualClock } from '../testing/index.ts';
 import { load, SHAPES, setUp } from './support/set-up.ts';
 
 const BOTH = SHAPES.filter(({ methods }) => methods.includes('fetchAll') && methods.length > 1);
@@ -37,4 +39,25 @@ describe.each(BOTH)('with $shape', ({ methods }) => {
     expect(source.count()).toBe(calls);
     await cache.stop();
   });
+});
+
+test('an entry that is gone by its own age is not absent because the set is fresh: it is read again', async () => {
+  const clock = new VirtualClock(1);
+  let ageMs = 50_000;
+  const cache = new TTLCacheService<string>({
+    name: 'test',
+    clock,
+    ttl: '1m',
+    staleIfError: 0,
+    closedWorld: true,
+    source: { fetchAll: async () => [['a', 'a']], fetchOne: async () => aged('a', ageMs) },
+  });
+  await cache.start();
+  expect(await cache.fetch('a', { fresh: true })).toBe('a');
+  ageMs = 0;
+  await clock.advance('11s');
+  expect(cache.get('a')).toBeUndefined();
+  expect(cache.inspect('a').state).toBe('unknown');
+  expect(await cache.fetch('a')).toBe('a');
+  await cache.stop();
 });

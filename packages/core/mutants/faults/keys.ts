@@ -107,6 +107,17 @@ export const KEYS: readonly Fault[] = [
     },
   },
   {
+    name: 'a key is absent because its own value is too old',
+    promise: 5,
+    file: 'store.ts',
+    find: 'if (this.base.confirmedAt !== undefined) this.#unsure.add(key);\n      },',
+    replace: '},',
+    caughtBy: {
+      file: 'survivors-store.test.ts',
+      title: 'an entry that is gone by its own age is not absent because the set is fresh: it is read again',
+    },
+  },
+  {
     name: 'a fresh entry beside a stale set counts as stale',
     promise: 10,
     file: 'store.ts',
