@@ -144,7 +144,7 @@ export class Journal {
       await this.replace(draft, commit, () => {
         // Removed meanwhile, because everything was invalidated.
         if (this.#state?.id !== id) throw new Error('the file is gone');
-        return unknown();
+        return [...new Set([...contents.unknown, ...unknown()])];
       });
     } finally {
       await draft.discard();
