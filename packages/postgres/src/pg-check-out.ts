@@ -21,6 +21,10 @@ interface PoolInternals {
  */
 const STRAGGLERS_MS = 50;
 
+/** What ends a connection is told to whoever waits for an answer; as an event it would end the process. */
+export const ignore = (): void => {};
+
+/** With `ignore` listening. */
 export function checkOut(pool: PgPool, signal: AbortSignal): Promise<PgClient> {
   const { _clients, _pendingQueue } = pool as PoolInternals;
   return new Promise<PgClient>((resolve, reject) => {
@@ -28,8 +32,11 @@ export function checkOut(pool: PgPool, signal: AbortSignal): Promise<PgClient> {
     let answered = false;
     const callback = (error: Error | undefined, client: PgClient | undefined): void => {
       answered = true;
+      // Not a moment later: where the server says goodbye in the same breath as hello (it is being stopped, its postmaster
+      // has died), the event comes before anybody who waits for the promise.
+      client?.on('error', ignore);
       signal.removeEventListener('abort', onAbort);
-      if (signal.aborted) client?.release();
+      if (signal.aborted) giveBack(client);
       else if (client === undefined) reject(toPostgresError(error));
       else resolve(client);
     };
@@ -47,4 +54,9 @@ export function checkOut(pool: PgPool, signal: AbortSignal): Promise<PgClient> {
     pool.connect(callback);
     const opening = pool.totalCount > before ? _clients?.at(-1) : undefined;
   });
+}
+
+function giveBack(client: PgClient | undefined): void {
+  client?.removeListener('error', ignore);
+  client?.release();
 }

@@ -4,13 +4,11 @@ import type { PgClient, PgPool, PgResult } from './clients.ts';
 import { type Answer, type Database, FAREWELL_MS, type Lease, type LeaseOptions, type Statement } from './database.ts';
 import { type PostgresError, toPostgresError } from './errors.ts';
 import { cancelAtServer } from './pg-cancel.ts';
-import { checkOut } from './pg-check-out.ts';
+import { checkOut, ignore } from './pg-check-out.ts';
 import { abortable, resolvesWithin } from './waiting.ts';
 
 /** Values come as the server wrote them, whatever parsers the user has installed; a binary client hands over bytes. */
 const AS_TEXT = { getTypeParser: () => (value: string) => String(value) };
-
-const ignore = (): void => {};
 
 /**
  * The statement was prepared over another connection of the server, or the name is taken there: a pooler hands
@@ -60,7 +58,6 @@ class PgLease implements Lease {
     this.#pool = pool;
     this.#client = client;
     this.#options = options;
-    client.on('error', ignore);
     options.signal.addEventListener('abort', this.#abort, { once: true });
   }
 
