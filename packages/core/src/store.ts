@@ -71,7 +71,7 @@ export class Store<T> {
       onGone: (key) => {
         this.#release(key);
         // The base, which it stood before, cannot speak for it: it has to be read again.
-        if (this.base.confirmedAt !== undefined) this.#unsure.add(key);
+        if (this.base.confirmedAt !== undefined && !this.#quarantine.has(key)) this.#unsure.add(key);
       },
     });
   }

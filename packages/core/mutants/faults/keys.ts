@@ -110,8 +110,8 @@ export const KEYS: readonly Fault[] = [
     name: 'a key is absent because its own value is too old',
     promise: 5,
     file: 'store.ts',
-    find: 'if (this.base.confirmedAt !== undefined) this.#unsure.add(key);\n      },',
-    replace: '},',
+    find: 'if (this.base.confirmedAt !== undefined && !this.#quarantine.has(key)) this.#unsure.add(key);',
+    replace: '',
     caughtBy: {
       file: 'survivors-store.test.ts',
       title: 'an entry that is gone by its own age is not absent because the set is fresh: it is read again',
