@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'with services',
           // Their files share one PostgreSQL: an open transaction of one delays what another waits for..
-          retry: 1,
+          retry: 2,
           globalSetup: ['./test/support/global-setup.ts'],
           include: [
             'packages/postgres/test/**/*.test.ts',
