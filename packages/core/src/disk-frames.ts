@@ -9,7 +9,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { DefaultDeserializer, DefaultSerializer, deserialize, serialize } from 'node:v8';
 import { crc32 } from 'node:zlib';
 import type { Moment } from './disk-moment.ts';
-import { assertPlain } from './disk-plain.ts';
+import { isPlain } from './disk-plain.ts';
 import type { Cursor } from './source.ts';
 
 /** First in every file. The number is that of the format. */
@@ -60,8 +60,9 @@ export function metaFrame(version: string): Buffer {
   return frame('meta', serialize(version));
 }
 
+/** A position that is an object with a life of its own says nothing outside of this process, so it is left out. */
 export function commitFrame(commit: Commit): Buffer {
-  return frame('commit', serialize(commit));
+  return frame('commit', serialize(isPlain(commit.cursor) ? commit : { ...commit, cursor: undefined }));
 }
 
 export function invalidFrame(keys: readonly string[]): Buffer {
@@ -122,7 +123,9 @@ export class RowFrames {
    * @throws where the row cannot be kept as it is.
    */
   add(key: string, row: unknown): Buffer | undefined {
-    assertPlain(row);
+    if (!isPlain(row)) {
+      throw new TypeError('expected rows of plain data, got one that would come back as something else');
+    }
     if (this.#serializer === undefined) {
       this.#serializer = new DefaultSerializer();
       this.#serializer.writeHeader();

@@ -3,16 +3,14 @@ import { types } from 'node:util';
 
 /**
  * Structured cloning keeps plain data, Date, Map, Set, RegExp, BigInt, Buffer and typed arrays; it turns an instance of a
- * class into a plain object without a word. Found out here for the row itself; below it, nobody looks.
- * @throws TypeError without the value.
+ * class into a plain object without a word. Found out here for the value itself; below it, nobody looks.
  */
-export function assertPlain(row: unknown): void {
-  if (typeof row !== 'object' || row === null || Array.isArray(row)) return;
-  const prototype: unknown = Object.getPrototypeOf(row);
-  if (prototype === null || Object.getPrototypeOf(prototype) === null || isKept(row)) return;
-  throw new TypeError(
-    'expected rows of plain data, got an instance of a class, which would come back without its methods',
-  );
+export function isPlain(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return typeof value !== 'function' && typeof value !== 'symbol';
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null || isKept(value);
 }
 
 function isKept(row: object): boolean {

@@ -1,7 +1,7 @@
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { onDisk } from '../src/index.ts';
+import { onDisk, TTLCacheService } from '../src/index.ts';
 import { ScriptedSource, VirtualClock } from '../testing/index.ts';
 import { Machine, setUpDisk, temporaryDirectory } from './support/disk.ts';
 import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
@@ -334,4 +334,36 @@ test('two caches of one process cannot have one file; after a stop it is free', 
   expect(() => onDisk(source, { path: `${dirname(path)}/./rows.snapshot` })).toThrow(TypeError);
   await cache.stop();
   expect(onDisk(source, { path })).toBeDefined();
+});
+
+test('a position that cannot leave its process is left out: everything is read once after a restart', async () => {
+  class Position {
+    readonly #secret = 1;
+    get secret(): number {
+      return this.#secret;
+    }
+  }
+  const path = join(await temporaryDirectory(), 'rows');
+  const asked: unknown[] = [];
+  const source = {
+    fetchAll: async () => {
+      asked.push('all');
+      return { entries: rowsOf('ab'), cursor: new Position() };
+    },
+    fetchChanges: async (since: unknown) => {
+      asked.push((since as Position).secret);
+      return { upserts: [], deletes: [], cursor: new Position() };
+    },
+  };
+  const make = () => new TTLCacheService({ name: 'test', source: onDisk<string>(source, { path }) });
+  const first = make();
+  await first.start();
+  await first.refresh();
+  await first.stop();
+  const second = make();
+  await second.start();
+  await second.refresh();
+  await second.stop();
+  expect(asked).toEqual(['all', 1, 'all', 1]);
+  expect(second.reports()[0]).toMatchObject({ reason: 'restore', added: 2 });
 });
