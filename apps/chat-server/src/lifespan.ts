@@ -22,7 +22,7 @@ export interface LifespanOptions {
   readonly log: Log;
   /** Write the demo into a database that has not had it. Default true. */
   readonly seedDemo?: boolean | undefined;
-  /** The caches are kept on disk, so they can start while the database is down. Default false. */
+  /** The caches can start out of files while the database is down. Default false. */
   readonly hasSnapshots?: boolean;
 }
 
@@ -43,6 +43,7 @@ export class Lifespan {
   readonly #options: LifespanOptions;
   readonly #stop = new AbortController();
   #stopped: Promise<void> | undefined;
+  #isEarly = false;
   #phase: 'preparing' | 'running' | 'draining' = 'preparing';
 
   constructor(options: LifespanOptions) {
@@ -73,7 +74,7 @@ export class Lifespan {
   async start(): Promise<SeedReport | undefined> {
     const { database, caches, log, seedDemo = true, hasSnapshots = false } = this.#options;
     for (const cache of caches.registry) watch(cache, log);
-    const patience = hasSnapshots ? setTimeout(() => void this.#startCaches(), PATIENCE_MS).unref() : undefined;
+    const patience = hasSnapshots ? setTimeout(() => void this.#startEarly(), PATIENCE_MS).unref() : undefined;
     for (let pause = FIRST_PAUSE_MS; !this.#stop.signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
         await migrate(database, log);
@@ -81,14 +82,22 @@ export class Lifespan {
         if (this.#stop.signal.aborted) return undefined;
         clearTimeout(patience);
         await this.#startCaches();
+        // They may have looked while the tables were not what they are now.
+        if (this.#isEarly) await Promise.all([...caches.registry].map((cache) => cache.refresh()));
         return report;
       } catch (error) {
         log.error({ err: error, retryInMs: pause }, 'the database could not be prepared');
-        if (hasSnapshots) void this.#startCaches();
+        if (hasSnapshots) void this.#startEarly();
         await sleep(pause, undefined, { signal: this.#stop.signal }).catch(() => {});
       }
     }
     return undefined;
+  }
+
+  /** Out of their files, before the database is prepared. */
+  #startEarly(): Promise<void> {
+    this.#isEarly = true;
+    return this.#startCaches();
   }
 
   /** Safe to repeat. */
@@ -149,6 +158,13 @@ function watch(cache: AnyCache, log: Log): void {
     } else if (from === 'degraded' && to === 'live') {
       log.info({ cache: name }, 'cache recovered');
     }
+  });
+  let knownWarning: string | undefined;
+  cache.on('refresh', () => {
+    const disk = cache.status().source?.disk as { readonly warning?: string } | undefined;
+    if (disk?.warning === knownWarning) return;
+    knownWarning = disk?.warning;
+    if (knownWarning !== undefined) log.warn({ cache: name, warning: knownWarning }, 'the file of a cache is no help');
   });
   cache.on('held', ({ removed, of }) =>
     log.warn({ cache: name, removed, of }, 'most rows are suddenly gone: they are served until another refresh agrees'),

@@ -10,7 +10,7 @@ import { InFlight } from './in-flight.ts';
 import { Lifespan } from './lifespan.ts';
 import type { SeedReport } from './seed.ts';
 import type { ServerLog } from './server-log.ts';
-import { keepIn, keepNothing } from './snapshots.ts';
+import { hasSnapshotsIn, keepIn, keepNothing } from './snapshots.ts';
 
 export interface RunningServer {
   /** Where it listens, as in `http://127.0.0.1:8080`. */
@@ -33,7 +33,7 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
   const database = await openDatabase({ databaseUrl, toolDatabaseUrl, dataDir, log });
   const caches = createCaches(database, snapshotDir === undefined ? keepNothing : keepIn(snapshotDir, databaseUrl));
   const inFlight = new InFlight();
-  const hasSnapshots = snapshotDir !== undefined;
+  const hasSnapshots = snapshotDir !== undefined && (await hasSnapshotsIn(snapshotDir));
   const lifespan = new Lifespan({ database, caches, inFlight, log, seedDemo: config.seedDemo, hasSnapshots });
   const createModel = createModelFactory({ baseUrl: openaiBaseUrl, apiKey: openaiApiKey, model: openaiModel, secrets });
   const adminKey = config.adminApiKey ?? makeApiKey();

@@ -22,12 +22,16 @@ beforeEach(async () => {
 
 afterEach(() => rm(dirname(directory), { recursive: true, force: true }));
 
-function startServer(url: string): { readonly server: ServerProcess; readonly address: Promise<string> } {
+function startServer(
+  url: string,
+  snapshots = directory,
+  level = 'fatal',
+): { readonly server: ServerProcess; readonly address: Promise<string> } {
   const server = new ServerProcess({
     DATABASE_URL: url,
-    SNAPSHOT_DIR: directory,
+    SNAPSHOT_DIR: snapshots,
     ADMIN_API_KEY: ADMIN_KEY,
-    LOG_LEVEL: 'fatal',
+    LOG_LEVEL: level,
   });
   return { server, address: server.says(/listens on (http:\S+)/) };
 }
@@ -142,4 +146,11 @@ test('files of another database are not taken for those of this one', async () =
   const other = kept('postgres://anna:secret@one/staging');
   expect(await other.restore!(context)).toBeUndefined();
   await other.stopped!();
+});
+
+test('a folder that cannot be written to is told in the log, and keeps no server from starting', async () => {
+  const { server } = startServer(await postgres.server.createDatabase(), '/dev/null/snapshots', 'warn');
+  await server.says(/Ready/);
+  expect(await readiness(await server.says(/listens on (http:\S+)/))).toBe(200);
+  await expect.poll(() => server.stdout, { timeout: 10_000 }).toContain('the file of a cache is no help');
 });
