@@ -65,7 +65,10 @@ export const DISK: readonly Fault[] = [
     file: 'disk-moment.ts',
     find: 'Math.max(byWall, byUptime)',
     replace: 'byWall',
-    caughtBy: { file: 'on-disk.test.ts', title: 'is true over a wall clock that was set back while the machine ran' },
+    caughtBy: {
+      file: 'on-disk-age.test.ts',
+      title: 'is true over a wall clock that was set back while the machine ran',
+    },
   },
   {
     name: 'a file overwrites what was fetched before it was read',
