@@ -23,6 +23,12 @@ interface State {
 /** What is known when a commit is written, and not before. */
 export type Unknown = () => readonly string[];
 
+/** The path leads to somebody else's file. */
+export class ForeignFile extends Error {}
+
+/** What was to be added does not go with what the file says: something in between is missing. */
+export class Gap extends Error {}
+
 export class Journal {
   readonly path: string;
   readonly #version: string;
@@ -81,7 +87,7 @@ export class Journal {
   async replace(draft: Draft, commit: Omit<Commit, 'unknown'>, unknown: Unknown): Promise<void> {
     const file = await draft.toFile();
     await this.#step(async () => {
-      if (await isForeign(this.path)) throw new UnusableFile('another program’s file is there; it is left alone');
+      if (await isForeign(this.path)) throw new ForeignFile('another program’s file is there; it is left alone');
       await file.appendFile(commitFrame({ ...commit, unknown: unknown() }));
       await file.datasync();
       const { size } = await file.stat();
@@ -96,7 +102,7 @@ export class Journal {
   async append(draft: Draft, commit: Omit<Commit, 'unknown'>, unknown: Unknown): Promise<void> {
     await draft.written();
     await this.#step(async () => {
-      if (this.#state?.id !== commit.after) throw new Error('the file does not end where the delta begins');
+      if (this.#state?.id !== commit.after) throw new Gap('the file does not end where the delta begins');
       await this.#atEnd(commit.id, (file) => draft.appendTo(file, commitFrame({ ...commit, unknown: unknown() })));
     });
     await draft.discard();

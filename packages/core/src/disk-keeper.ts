@@ -7,9 +7,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Draft } from './disk-draft.ts';
 import type { Commit } from './disk-frames.ts';
-import { Journal, type Unknown } from './disk-journal.ts';
+import { ForeignFile, Gap, Journal, type Unknown } from './disk-journal.ts';
 import { before, type Moment, msBetween } from './disk-moment.ts';
-import { type Contents, readRows, UnusableFile } from './disk-reading.ts';
+import { type Contents, readRows } from './disk-reading.ts';
 import type { Cursor, Saved, Snapshot } from './source.ts';
 
 /** After a failure to write, no snapshot is asked for on behalf of the file for so long; twice as long after each more. */
@@ -253,7 +253,12 @@ export class DiskKeeper {
         await this.#journal.compact(() => [...this.#unknown.keys()]);
       } catch (error) {
         await draft.discard();
-        if (!(error instanceof Overtaken)) this.#failed(error);
+        if (error instanceof Gap) {
+          // Told when the one in between failed: one failure, however many were waiting behind it.
+          this.#head = undefined;
+        } else if (!(error instanceof Overtaken)) {
+          this.#failed(error);
+        }
       } finally {
         this.#waitingBytes -= bytes;
       }
@@ -264,7 +269,7 @@ export class DiskKeeper {
     this.#head = undefined;
     this.#failedAt = this.#now();
     this.#failures += 1;
-    this.#cannotSave = error instanceof UnusableFile || error instanceof TypeError;
+    this.#cannotSave = error instanceof ForeignFile || error instanceof TypeError;
     this.#warning = `nothing is saved: ${said(error)}`;
   }
 }

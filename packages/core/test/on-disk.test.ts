@@ -1,4 +1,4 @@
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { onDisk, TTLCacheService } from '../src/index.ts';
@@ -223,6 +223,25 @@ describe('the file', () => {
     await cache.refresh();
     expect(inner.count('fetchAll')).toBe(2);
     expect(cache.status().state).toBe('live');
+  });
+
+  test('is put right ten minutes after a failure, however many deltas were waiting behind it', async () => {
+    const { cache, disk, inner, machine, path } = await setUpDisk({ rows: rowsOf('a') });
+    await cache.start();
+    await expect.poll(() => disk().ageMs).toBe(0);
+    await rm(path);
+    await mkdir(path);
+    for (const value of ['1', '2', '3']) {
+      inner.rows.set('a', value);
+      await cache.refresh();
+    }
+    await expect.poll(() => disk().warning).toBe('nothing is saved: EISDIR');
+    await rmdir(path);
+    await machine.clock.advance('9m');
+    expect(inner.count('fetchAll')).toBe(1);
+    await machine.clock.advance('2m');
+    expect(inner.count('fetchAll')).toBe(2);
+    await expect.poll(() => disk().warning).toBeUndefined();
   });
 
   test('is not made for rows that would come back as something else', async () => {
