@@ -13,7 +13,9 @@ const run = (...options: string[]): Promise<{ stdout: string; stderr: string }> 
 test('names the benches there are when asked for another', async () => {
   await expect(run('no-such-bench')).rejects.toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('expected one of reads, memory, stampede, refresh, agent-load, got "no-such-bench"'),
+    stderr: expect.stringContaining(
+      'expected one of reads, memory, stampede, refresh, agent-load, got "no-such-bench"',
+    ),
   });
 });
 
