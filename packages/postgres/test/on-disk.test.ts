@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { onDisk, TTLCacheService } from 'evercache';
 import { Pool } from 'pg';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { type PostgresRow, postgresSource } from '../src/index.ts';
+import { type FollowBy, type PostgresRow, postgresSource } from '../src/index.ts';
 import { PRICES } from './mirror.ts';
 import { mirrorOf, useAgentTables } from './use-mirror.ts';
 
@@ -34,7 +34,7 @@ function openPool(): { readonly pool: Pool; down: boolean } {
 const doubled = (row: PostgresRow): PostgresRow => ({ ...row, amount: 2 * Number(row.amount) });
 
 /** `read` counts the rows that came from the database, unless `map` makes something else of them. */
-function pricesOf(client: Pool, map?: (row: PostgresRow) => PostgresRow) {
+function pricesOf(client: Pool, map?: (row: PostgresRow) => PostgresRow, followBy: FollowBy = 'log') {
   const counts = { read: 0 };
   const count = (row: PostgresRow): PostgresRow => {
     counts.read += 1;
@@ -45,6 +45,7 @@ function pricesOf(client: Pool, map?: (row: PostgresRow) => PostgresRow) {
     select: 'select id, amount from prices',
     key: 'id',
     follow: { prices: 'key' },
+    followBy,
     map: map ?? count,
   });
   const cache = new TTLCacheService({ name: 'prices', source: onDisk(source, { path: join(directory, 'prices') }) });
@@ -165,4 +166,22 @@ describe('a mirror', () => {
     await first.mirror.stop();
     expect(await readdir(directory)).toEqual(['agents']);
   });
+});
+
+test('a cache that scans by xmin serves what it has, and reads everything once, since its keys were in the process', async () => {
+  const first = pricesOf(agents.pool, undefined, 'xmin');
+  await first.cache.start();
+  await agents.pool.query('delete from prices where id = 7');
+  await first.cache.refresh();
+  await first.cache.stop();
+  await agents.pool.query('delete from prices where id = 8');
+  const second = pricesOf(openPool().pool, undefined, 'xmin');
+  await second.cache.start();
+  expect(second.cache.reports().map(({ reason, kind }) => [reason, kind])).toEqual([
+    ['restore', 'snapshot'],
+    ['resync', 'snapshot'],
+  ]);
+  expect([second.cache.size, second.cache.get('7'), second.cache.get('8')]).toEqual([98, undefined, undefined]);
+  await agents.pool.query('delete from prices where id = 9');
+  expect(await second.cache.refresh()).toMatchObject({ kind: 'delta', removed: 1 });
 });
