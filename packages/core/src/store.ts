@@ -46,7 +46,6 @@ export class Store<T> {
   readonly views: Views<T> = new Views();
   /** The age of the set as a whole. */
   readonly base: BaseAge;
-
   readonly #options: StoreOptions;
   readonly #own: OwnEntries<T>;
   readonly #negatives: Negatives;
@@ -69,9 +68,10 @@ export class Store<T> {
       show: (key, value) => this.#show(key, value),
       hide: (key) => this.#hide(key),
       onGone: (key) => {
+        const baseSpeaks = options.held.has(key) || this.#quarantine.has(key);
         this.#release(key);
         // The base, which it stood before, cannot speak for it: it has to be read again.
-        if (this.base.confirmedAt !== undefined && !this.#quarantine.has(key)) this.#unsure.add(key);
+        if (this.base.confirmedAt !== undefined && !baseSpeaks) this.#unsure.add(key);
       },
     });
   }

@@ -61,3 +61,33 @@ test('an entry that is gone by its own age is not absent because the set is fres
   expect(await cache.fetch('a')).toBe('a');
   await cache.stop();
 });
+
+test('a held row that is gone by its age is absent: the last snapshot said so, and a closed world need not ask', async () => {
+  const clock = new VirtualClock(1);
+  let rows: [string, string][] = [...'abcd'].map((key) => [key, key]);
+  let singleCalls = 0;
+  const cache = new TTLCacheService<string>({
+    name: 'test',
+    clock,
+    ttl: '1m',
+    staleIfError: 0,
+    closedWorld: true,
+    guard: { maxRemovedShare: 0.5, minRows: 1, acceptAfter: 100 },
+    source: {
+      fetchAll: async () => rows,
+      fetchOne: async () => {
+        singleCalls += 1;
+        return undefined;
+      },
+    },
+  });
+  await cache.start();
+  rows = [['a', 'a']];
+  await cache.refresh();
+  expect(cache.status().state).toBe('held');
+  await clock.advance('61s');
+  expect(cache.get('b')).toBeUndefined();
+  expect(await cache.fetch('b')).toBeUndefined();
+  expect(singleCalls).toBe(0);
+  await cache.stop();
+});

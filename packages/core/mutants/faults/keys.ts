@@ -110,11 +110,22 @@ export const KEYS: readonly Fault[] = [
     name: 'a key is absent because its own value is too old',
     promise: 5,
     file: 'store.ts',
-    find: 'if (this.base.confirmedAt !== undefined && !this.#quarantine.has(key)) this.#unsure.add(key);',
+    find: 'if (this.base.confirmedAt !== undefined && !baseSpeaks) this.#unsure.add(key);',
     replace: '',
     caughtBy: {
       file: 'survivors-store.test.ts',
       title: 'an entry that is gone by its own age is not absent because the set is fresh: it is read again',
+    },
+  },
+  {
+    name: 'a closed world asks for a held row that is gone',
+    promise: 11,
+    file: 'store.ts',
+    find: 'options.held.has(key) || this.#quarantine.has(key);',
+    replace: 'this.#quarantine.has(key);',
+    caughtBy: {
+      file: 'survivors-store.test.ts',
+      title: 'a held row that is gone by its age is absent: the last snapshot said so, and a closed world need not ask',
     },
   },
   {
