@@ -18,6 +18,7 @@ import {
   type Snapshot,
   type Source,
 } from './source.ts';
+import { isIterable } from './staging.ts';
 
 export interface OnDiskOptions {
   /**
@@ -96,7 +97,7 @@ export class DiskSource<T> implements Source<T> {
   async fetchAll(context: FetchContext): Promise<Snapshot<T>> {
     const draft = this.#keeper.begin(context.signal);
     const answer = await this.#source.fetchAll!(context);
-    const given: Snapshot<T> = isBare(answer) ? { entries: answer } : answer;
+    const given: Snapshot<T> = isIterable(answer) ? { entries: answer as Entries<T> } : answer;
     return {
       entries: Symbol.asyncIterator in given.entries ? later(given.entries, draft) : now(given.entries, draft),
       get cursor() {
@@ -208,10 +209,6 @@ export class DiskSource<T> implements Source<T> {
     taken.add(this.#path);
     this.#hasPath = true;
   }
-}
-
-function isBare<T>(answer: Entries<T> | Snapshot<T>): answer is Entries<T> {
-  return typeof answer === 'object' && answer !== null && (Symbol.iterator in answer || Symbol.asyncIterator in answer);
 }
 
 /** Hands on, and keeps a copy. What is left in the middle is no answer. */

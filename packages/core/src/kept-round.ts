@@ -1,12 +1,12 @@
 /** The first round of a life: what the source has kept from the last one, to be served until the source has answered. */
 import { type Changes, isChange } from './changes.ts';
-import { announce, type RoundParts, readingOf } from './round.ts';
+import { announce, type RoundParts, readingOf, without } from './round.ts';
 import { readSnapshot, type StagedSnapshot } from './snapshot-reader.ts';
 import type { FetchContext } from './source.ts';
 import type { Sent } from './source-calls.ts';
 import type { WholeOutcome } from './whole-round.ts';
 
-interface Kept<T> {
+interface Restored<T> {
   readonly staged: StagedSnapshot<T>;
   readonly unknown: Iterable<string>;
 }
@@ -19,18 +19,18 @@ export function readKept<T>(parts: RoundParts<T>): Promise<WholeOutcome | undefi
     awaited: true,
     ofKept: true,
     request: (context) => request(parts, context),
-    apply: (kept, sent) => kept && publish(parts, kept, sent),
+    apply: (restored, sent) => restored && publish(parts, restored, sent),
   });
 }
 
-async function request<T>(parts: RoundParts<T>, context: FetchContext): Promise<Kept<T> | undefined> {
+async function request<T>(parts: RoundParts<T>, context: FetchContext): Promise<Restored<T> | undefined> {
   const saved = await parts.source.restore!(context);
   if (saved === undefined) return undefined;
   const staged = await readSnapshot<T>(saved, readingOf(parts, context));
   return { staged, unknown: saved.unknown ?? [] };
 }
 
-function publish<T>(parts: RoundParts<T>, { staged, unknown }: Kept<T>, sent: Sent): WholeOutcome | undefined {
+function publish<T>(parts: RoundParts<T>, { staged, unknown }: Restored<T>, sent: Sent): WholeOutcome | undefined {
   const { fence, store, events, maxAge } = parts;
   const { entries, quarantined, cursor } = staged;
   const confirmedAt = sent.at - staged.ageMs;
@@ -39,7 +39,7 @@ function publish<T>(parts: RoundParts<T>, { staged, unknown }: Kept<T>, sent: Se
   // it leaves no mark: a fetch under way may still be stored.
   const later = new Set([...fence.keysMarkedAfter(sent.ticket), ...unknown]);
   const changes: Changes = {
-    added: staged.added.filter((key) => !later.has(key)),
+    added: without(staged.added, later),
     updated: [],
     removed: [],
     held: 0,

@@ -18,7 +18,7 @@ export interface RoundStore<T> {
   readonly unsure: ReadonlySet<string>;
   readonly base: { readonly phase: BasePhase };
   readonly views: { readonly revision: number };
-  /** Nothing at all is known, not even that a key is absent. */
+  /** How many keys are known to be absent. */
   readonly negatives: number;
   generation: number;
   knownKeys(): string[];

@@ -21,6 +21,7 @@ interface Course {
   kind: RefreshReport['kind'];
   reason: string;
   readonly startedAt: number;
+  readonly dryRun?: true;
 }
 
 export class Rounds<T> {
@@ -39,16 +40,20 @@ export class Rounds<T> {
 
   /** Runs one round. Never throws for the source's failure: the report says it. */
   async run(request: RoundRequest): Promise<RefreshReport> {
-    const course: Course = { kind: 'snapshot', reason: request.reason, startedAt: this.#parts.now() };
+    const course: Course = {
+      kind: 'snapshot',
+      reason: request.reason,
+      startedAt: this.#parts.now(),
+      ...(request.dryRun && { dryRun: true }),
+    };
     try {
       const changes = await this.#read(request, course);
       const outcome = changes.held > 0 ? 'held' : isChange(changes) ? 'published' : 'unchanged';
-      return { ...this.#report(outcome, course, changes), ...(request.dryRun && { dryRun: true }) };
+      return this.#report(outcome, course, changes);
     } catch (error) {
       const failure = error as CacheError;
       const outcome = failure.code === 'stopped' ? 'stopped' : 'failed';
-      const report = this.#report(outcome, course, { ...NO_CHANGES, error: failure });
-      return { ...report, ...(request.dryRun && { dryRun: true }) };
+      return this.#report(outcome, course, { ...NO_CHANGES, error: failure });
     }
   }
 
@@ -68,10 +73,10 @@ export class Rounds<T> {
 
   #report(outcome: RefreshReport['outcome'], course: Course, changes: Changes): RefreshReport {
     const { added, updated, removed, held, unchanged, quarantined, error } = changes;
-    const { startedAt, ...kindAndReason } = course;
+    const { startedAt, ...told } = course;
     return {
       outcome,
-      ...kindAndReason,
+      ...told,
       generation: this.#parts.store.generation,
       added: added.length,
       updated: updated.length,
