@@ -106,8 +106,8 @@ function wantedKeys(count: number, loop: Loop): readonly unknown[] {
     const other = Math.floor(random() * (index + 1));
     [places[index], places[other]] = [places[other]!, places[index]!];
   }
-  // The same string objects that the caches hold, as in an application that keeps them; or only their numbers.
-  const keys = entriesOf(count).map(([key]) => key);
+  // Other string objects than the caches hold, as keys are that come with a request; or only their numbers.
+  const keys = Array.from({ length: count }, (_, index) => keyOf(index));
   const wanted = Array.from({ length: READS }, () => places[draw()]!);
   if (loop === 'made anew') return wanted;
   const all = wanted.map((index) => keys[index]!);
