@@ -104,6 +104,14 @@ export function settingsOf({ settings }: Pick<Shape, 'settings'>): string[] {
   return settings.map((name) => `(select set_config('${name}', '${OUTPUT_SETTINGS[name]}', true)) <> ''`);
 }
 
+/** SQL of the columns of a table's primary key, as JSON, or null. `table`: SQL of its oid. */
+export function primaryKeySql(table: string): string {
+  return `(select json_agg(a.attname order by k.place) from pg_catalog.pg_index as i
+      cross join unnest(i.indkey::int2[]) with ordinality as k(attnum, place)
+      join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+    where i.indrelid = ${table} and i.indisprimary and k.place <= i.indnkeyatts)`;
+}
+
 /** SQL of a key: of one column its text, of several their texts as JSON.stringify writes them. As in the change log. */
 export function keyText(columns: readonly string[]): string {
   const texts = columns.map((column) => `${column}::text`);

@@ -2,9 +2,9 @@
  * The one statement by which changes are looked at, whatever tells of them: one snapshot, whatever lies between us and
  * the server. The first row of the answer is what was seen, the others are the rows of the keys that are touched.
  */
-import type { Answer } from '../database.ts';
+import type { Answer, Statement } from '../database.ts';
 import { rowReader, rowsOfKeys } from '../rows.ts';
-import { quoted, rowsQuery } from '../statements.ts';
+import { arrayLiteral, quoted, rowsQuery } from '../statements.ts';
 import type { Reader } from './reader.ts';
 
 /** More keys than these are not read by the statement itself. */
@@ -35,6 +35,39 @@ ${rows.join('\nunion all\n')}
 ) as answer order by place`;
 }
 
+/** Where changes are looked for: after this id, but for these that were visible already, in these tables. */
+interface Asked {
+  readonly readers: readonly Reader[];
+  /** `undefined`: only where we are. */
+  readonly since: { readonly xmin: string; readonly doneXids: readonly string[] } | undefined;
+  readonly tables: readonly string[];
+}
+
+/** The parameters of a SELECT come first: of several readers none has any. */
+export function valuesOf({ readers, since, tables }: Asked): Statement['values'] {
+  const position = since === undefined ? [null, '{}'] : [since.xmin, arrayLiteral(since.doneXids)];
+  return [...readers.flatMap(({ options }) => options.params), ...position, arrayLiteral(tables)];
+}
+
+/** SQL of what `valuesOf` gives, without those of a SELECT. `xid`: the type of ids. */
+export function parametersOf(
+  readers: readonly Reader[],
+  xid: 'xid' | 'xid8',
+): { readonly since: string; readonly done: string; readonly tables: string } {
+  const place = readers.flatMap(({ options }) => options.params).length;
+  return {
+    since: `$${place + 1}::text::${xid}`,
+    done: `$${place + 2}::text::text[]`,
+    tables: `$${place + 3}::text::text[]`,
+  };
+}
+
+/** All keys that are touched, however many. `touched`: as in `answerText`. */
+export function allTouched(readers: readonly Reader[], touched: string, values: Statement['values']): Statement {
+  const named = namesParameters(values.length);
+  return { text: `${touched}\nselect ${taggedKey(readers)} from evercache_touched where ${named}`, values };
+}
+
 /** SQL of a touched key as the cache has it. */
 export function taggedKey(readers: readonly Reader[]): string {
   if (readers.every(({ tag }) => tag === '')) return 'k';
@@ -42,7 +75,7 @@ export function taggedKey(readers: readonly Reader[]): string {
 }
 
 /** A condition that is true and names the first so many parameters: one that is nowhere named has no type. */
-export function namesParameters(count: number): string {
+function namesParameters(count: number): string {
   return `num_nulls(${Array.from({ length: count }, (_, index) => `$${index + 1}::text`).join(', ')}) >= 0`;
 }
 

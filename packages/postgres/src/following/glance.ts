@@ -1,7 +1,6 @@
 /** One look at the change log from a position, and at the rows it touches. */
 import type { Answer, Statement } from '../database.ts';
-import { arrayLiteral } from '../statements.ts';
-import { answerText, columnsSql, MOST_KEYS, namesParameters, taggedKey } from './answer.ts';
+import { allTouched, answerText, columnsSql, MOST_KEYS, parametersOf, taggedKey, valuesOf } from './answer.ts';
 import { type Position, xminOf } from './cursor.ts';
 import type { TouchedKeys } from './follow-options.ts';
 import { incarnationSql } from './incarnation.ts';
@@ -46,15 +45,12 @@ export function glanceStatement(request: GlanceRequest): Statement {
   const { readers } = request;
   const text = texts.get(readers) ?? answerText({ readers, touched: withTouched(request), head: headSql(request) });
   texts.set(readers, text);
-  return { text, values: valuesOf(request), repeats: true };
+  return { text, values: askedOf(request), repeats: true };
 }
 
 /** All keys that are touched, however many. */
 export function touchedStatement(request: GlanceRequest): Statement {
-  const values = valuesOf(request);
-  const named = namesParameters(values.length);
-  const text = `${withTouched(request)}\nselect ${taggedKey(request.readers)} from evercache_touched where ${named}`;
-  return { text, values };
+  return allTouched(request.readers, withTouched(request), askedOf(request));
 }
 
 export function toGlance({ rows }: Answer): Glance {
@@ -73,19 +69,9 @@ export function toGlance({ rows }: Answer): Glance {
   return { snapshot, incarnation, standby, floor, setup: JSON.stringify(setup), doneXids, marked, touched, keys };
 }
 
-function valuesOf({ readers, since, tables }: GlanceRequest): Statement['values'] {
-  const position = since === undefined ? [null, '{}'] : [xminOf(since.snapshot), arrayLiteral(since.doneXids)];
-  return [...readers.flatMap(({ options }) => options.params), ...position, arrayLiteral(tables)];
-}
-
-/** The parameters of a SELECT come first: of several readers none has any. */
-function parametersOf({ readers }: GlanceRequest): { xmin: string; done: string; tables: string } {
-  const place = readers.flatMap(({ options }) => options.params).length;
-  return {
-    xmin: `$${place + 1}::text::xid8`,
-    done: `$${place + 2}::text::text[]`,
-    tables: `$${place + 3}::text::text[]`,
-  };
+function askedOf({ readers, since, tables }: GlanceRequest): Statement['values'] {
+  const position = since && { xmin: xminOf(since.snapshot), doneXids: since.doneXids };
+  return valuesOf({ readers, since: position, tables });
 }
 
 /**
@@ -94,7 +80,7 @@ function parametersOf({ readers }: GlanceRequest): { xmin: string; done: string;
  * has kept open would cost its square. The upper bound bounds nothing, and is why a prepared statement uses the index.
  */
 function withTouched(request: GlanceRequest): string {
-  const { xmin, done, tables } = parametersOf(request);
+  const { since, done, tables } = parametersOf(request.readers, 'xid8');
   const followed = request.readers.flatMap(({ follow }, reader) => follow.map(({ keys }) => ({ reader, keys })));
   const keys = followed.map(
     ({ reader, keys }, index) =>
@@ -103,11 +89,11 @@ function withTouched(request: GlanceRequest): string {
   return `with evercache_logged as materialized (
 select xid, xid::text || ':' || count(*) over (partition by xid)::text as id, tbl, key, columns, op
 from evercache.change_log
-where xid >= coalesce(${xmin}, pg_snapshot_xmin(pg_current_snapshot())) and xid <= '18446744073709551615'::xid8
+where xid >= coalesce(${since}, pg_snapshot_xmin(pg_current_snapshot())) and xid <= '18446744073709551615'::xid8
   and tbl = any(${tables})
 ), evercache_news as materialized (
 select distinct tbl, key collate "C" as key, columns, op from evercache_logged
-where ${xmin} is not null and id not in (select unnest(${done}))
+where ${since} is not null and id not in (select unnest(${done}))
 ), evercache_touched as materialized (
 select distinct reader, k from (
 ${keys.join('\nunion all\n')}
@@ -138,7 +124,7 @@ ${keys.sql}
  * was off for a while.
  */
 function headSql(request: GlanceRequest): string {
-  const { tables } = parametersOf(request);
+  const { tables } = parametersOf(request.readers, 'xid8');
   return `(select json_build_array(
 pg_current_snapshot()::text,
 ${incarnationSql(`pg_relation_filepath('evercache.meta')`)},

@@ -3,12 +3,11 @@
  * the reader asks for them. What goes on from there is known at the end.
  */
 import type { Cursor, Delta } from 'evercache';
-import { fetchBatches } from '../cursor-batches.ts';
 import { badResult } from '../errors.ts';
-import { cursorFor, PLAN_FOR_ALL_ROWS } from '../statements.ts';
+import { PLAN_FOR_ALL_ROWS } from '../statements.ts';
 import { breakBetween, cursorOf } from './cursor.ts';
 import { type DeltaRequest, glanceStatement, toGlance, touchedStatement } from './glance.ts';
-import { rowsByCursor } from './rows-by-cursor.ts';
+import { keysByCursor, rowsByCursor } from './rows-by-cursor.ts';
 
 export class LargeDelta implements Delta<unknown> {
   readonly upserts: AsyncIterable<readonly [string, unknown]>;
@@ -41,11 +40,8 @@ export class LargeDelta implements Delta<unknown> {
       const broken = breakBetween(since, glance, readers);
       if (broken !== undefined) throw badResult(`the changes cannot be read any more: ${broken}`);
       await lease.run(PLAN_FOR_ALL_ROWS);
-      await lease.run(cursorFor(touchedStatement(this.#request)));
-      for await (const keys of fetchBatches(lease)) {
-        for (const [key] of keys) this.#gone.add(key!);
-      }
-      const touched = new Set(this.#gone);
+      const touched = await keysByCursor(lease, touchedStatement(this.#request));
+      for (const key of touched) this.#gone.add(key);
       for (const reader of readers) {
         for await (const entry of rowsByCursor(reader, lease, touched)) yield this.#found(entry);
       }

@@ -6,7 +6,7 @@ import type { Reader } from '../following/reader.ts';
 import { type ResolvedOptions, resolveOptions } from '../options.ts';
 import type { Column, Shape } from '../shape.ts';
 import { ShapeReader } from '../shape-reader.ts';
-import { arrayLiteral, keyText, quoted, rowsQuery } from '../statements.ts';
+import { arrayLiteral, keyText, primaryKeySql, quoted, rowsQuery } from '../statements.ts';
 import type { ResolvedMirror, ResolvedTable } from './mirror-options.ts';
 
 export interface TableReader extends Reader {
@@ -66,11 +66,7 @@ export class TableReaders {
 
 function primaryKeys(tables: readonly ResolvedTable[]): Statement {
   return {
-    text: `select (to_regclass(f.name) is not null)::text, (
-    select json_agg(a.attname order by k.place) from pg_catalog.pg_index as i
-      cross join unnest(i.indkey::int2[]) with ordinality as k(attnum, place)
-      join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
-    where i.indrelid = to_regclass(f.name) and i.indisprimary and k.place <= i.indnkeyatts)::text
+    text: `select (to_regclass(f.name) is not null)::text, ${primaryKeySql('to_regclass(f.name)')}::text
   from unnest($1::text::text[]) with ordinality as f(name, place) order by f.place`,
     values: [arrayLiteral(tables.map(({ table }) => table))],
   };

@@ -3,12 +3,10 @@
  * keys are read and compared with those that we know, and then the rows that were written or are not known.
  */
 import type { Cursor, Delta } from 'evercache';
-import { fetchBatches } from '../cursor-batches.ts';
-import type { Lease, Statement } from '../database.ts';
 import { badResult } from '../errors.ts';
-import { rowsByCursor } from '../following/rows-by-cursor.ts';
+import { keysByCursor, rowsByCursor } from '../following/rows-by-cursor.ts';
 import { Slice } from '../slice.ts';
-import { cursorFor, PLAN_FOR_ALL_ROWS } from '../statements.ts';
+import { PLAN_FOR_ALL_ROWS } from '../statements.ts';
 import type { KeyChanges, ScanPosition } from './position.ts';
 import { allKeysStatement, type ScanRequest, type Seen, scanStatement, toSeen, touchedStatement } from './scan.ts';
 
@@ -54,8 +52,8 @@ export class ScanDelta implements Delta<unknown> {
       const broken = breakIn(seen);
       if (broken !== undefined) throw badResult(`the changes cannot be read any more: ${broken}`);
       await lease.run(PLAN_FOR_ALL_ROWS);
-      const touched = await keysBy(lease, touchedStatement(request));
-      const present = await keysBy(lease, allKeysStatement(request));
+      const touched = await keysByCursor(lease, touchedStatement(request));
+      const present = await keysByCursor(lease, allKeysStatement(request));
       const changes = await this.#compare(present);
       for (const key of changes.added) touched.add(key);
       for (const reader of readers) yield* rowsByCursor(reader, lease, touched);
@@ -80,11 +78,4 @@ export class ScanDelta implements Delta<unknown> {
     }
     return { added, removed };
   }
-}
-
-async function keysBy(lease: Lease, statement: Statement): Promise<Set<string>> {
-  const keys = new Set<string>();
-  await lease.run(cursorFor(statement));
-  for await (const batch of fetchBatches(lease)) for (const [key] of batch) keys.add(key!);
-  return keys;
 }

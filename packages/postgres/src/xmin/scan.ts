@@ -14,11 +14,19 @@
  * was written while a transaction stays open is read again at each look.
  */
 import type { Answer, Statement } from '../database.ts';
-import { answerText, columnsSql, MOST_KEYS, namesParameters, taggedKey } from '../following/answer.ts';
+import {
+  allTouched,
+  answerText,
+  columnsSql,
+  MOST_KEYS,
+  parametersOf,
+  taggedKey,
+  valuesOf,
+} from '../following/answer.ts';
 import { xminOf } from '../following/cursor.ts';
 import { incarnationSql } from '../following/incarnation.ts';
 import type { Reader } from '../following/reader.ts';
-import { arrayLiteral, rowsQuery } from '../statements.ts';
+import { rowsQuery } from '../statements.ts';
 import type { ScanPosition, Total } from './position.ts';
 import type { ScannedTable } from './tables.ts';
 import { onRows } from './xids.ts';
@@ -55,15 +63,12 @@ export function scanStatement(request: ScanRequest): Statement {
       ? known.text
       : answerText({ readers, touched: withTouched(request), head: headSql(request) });
   texts.set(readers, { tables, text });
-  return { text, values: valuesOf(request), repeats: true };
+  return { text, values: askedOf(request), repeats: true };
 }
 
 /** All keys that are touched, however many. */
 export function touchedStatement(request: ScanRequest): Statement {
-  const values = valuesOf(request);
-  const named = namesParameters(values.length);
-  const text = `${withTouched(request)}\nselect ${taggedKey(request.readers)} from evercache_touched where ${named}`;
-  return { text, values };
+  return allTouched(request.readers, withTouched(request), askedOf(request));
 }
 
 /** All keys that there are. */
@@ -97,23 +102,9 @@ export function toSeen({ rows }: Answer): Seen {
   return { snapshot, incarnation, setup: JSON.stringify(setup), doneXids, touched, keys, total: { count, hash } };
 }
 
-function valuesOf({ readers, since, tables }: ScanRequest): Statement['values'] {
-  const position = since === undefined ? [null, '{}'] : [onRows(xminOf(since.snapshot)), arrayLiteral(since.doneXids)];
-  return [
-    ...readers.flatMap(({ options }) => options.params),
-    ...position,
-    arrayLiteral(tables.map(({ name }) => name)),
-  ];
-}
-
-/** The parameters of a SELECT come first: of several readers none has any. */
-function placesOf({ readers }: ScanRequest): { since: string; done: string; tables: string } {
-  const place = readers.flatMap(({ options }) => options.params).length;
-  return {
-    since: `$${place + 1}::text::xid`,
-    done: `$${place + 2}::text::text[]`,
-    tables: `$${place + 3}::text::text[]`,
-  };
+function askedOf({ readers, since, tables }: ScanRequest): Statement['values'] {
+  const position = since && { xmin: onRows(xminOf(since.snapshot)), doneXids: since.doneXids };
+  return valuesOf({ readers, since: position, tables: tables.map(({ name }) => name) });
 }
 
 const FIRST_OPEN = 'pg_snapshot_xmin(pg_current_snapshot())::xid';
@@ -121,7 +112,7 @@ const NOT_YET_SEEN = 'pg_snapshot_xmax(pg_current_snapshot())::xid';
 
 /** Ages are distances on the circle of ids, so the greater age is the earlier id, also where the ids begin anew. */
 function withTouched(request: ScanRequest): string {
-  const { since, done } = placesOf(request);
+  const { since, done } = parametersOf(request.readers, 'xid');
   const written = request.tables.map(
     ({ name, keySql, settings }, reader) => `select ${reader} as reader, ${keySql} collate "C" as k, c.xmin::text as id
 from ${name} as c
@@ -136,7 +127,7 @@ where ${since} is not null and id not in (select unnest(${done})) and k is not n
 }
 
 function headSql(request: ScanRequest): string {
-  const { tables } = placesOf(request);
+  const { tables } = parametersOf(request.readers, 'xid');
   const key = taggedKey(request.readers);
   return `(select json_build_array(
 pg_current_snapshot()::text,

@@ -3,7 +3,7 @@ import type { PostgresClient } from '../clients.ts';
 import type { Lease, Statement } from '../database.ts';
 import { resolveOptions } from '../options.ts';
 import { ShapeReader } from '../shape-reader.ts';
-import { arrayLiteral, keyText, quoted, settingsOf } from '../statements.ts';
+import { arrayLiteral, keyText, primaryKeySql, quoted, settingsOf } from '../statements.ts';
 
 /** A table as the options name it. */
 export interface NamedTable {
@@ -81,10 +81,7 @@ function factsOf(tables: readonly NamedTable[]): Statement {
     'allowed', has_function_privilege('pg_control_system()', 'execute'),
     'name', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
     'ordinary', c.relkind = 'r' and not c.relhassubclass and m.amname = 'heap',
-    'primaryKey', (select json_agg(a.attname order by k.place) from pg_catalog.pg_index as i
-      cross join unnest(i.indkey::int2[]) with ordinality as k(attnum, place)
-      join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
-      where i.indrelid = c.oid and i.indisprimary and k.place <= i.indnkeyatts))::text
+    'primaryKey', ${primaryKeySql('c.oid')})::text
   from unnest($1::text::text[]) with ordinality as f(name, place)
   left join pg_catalog.pg_class as c on c.oid = to_regclass(f.name)
   left join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
