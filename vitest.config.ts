@@ -23,8 +23,6 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'with services',
-          // Their files share one PostgreSQL: an open transaction of one delays what another waits for..
-          retry: 2,
           globalSetup: ['./test/support/global-setup.ts'],
           include: [
             'packages/postgres/test/**/*.test.ts',

@@ -1,13 +1,13 @@
 /** Pruning: what is removed, and that the floor always says so. */
 import { describe, expect, test } from 'vitest';
 import { installScript } from '../src/change-log/scripts.ts';
-import { useChangeLog } from './use-change-log.ts';
+import { useChangeLog, usePrunableChangeLog } from './use-change-log.ts';
 
 const INSTALL = installScript([{ name: 't', columns: [] }]);
 const TABLE = 'create table t (id int primary key, n int)';
 
 describe('prune', () => {
-  const { connect, run, rows } = useChangeLog(TABLE, INSTALL);
+  const { connect, run, rows } = usePrunableChangeLog(TABLE, INSTALL);
   const prune = async (retention: string) =>
     Number((await rows<{ removed: string }>(`select evercache.prune('${retention}') as removed`))[0]!.removed);
   const floor = async () => BigInt((await rows<{ floor: string }>('select floor::text from evercache.meta'))[0]!.floor);

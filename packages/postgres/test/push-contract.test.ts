@@ -1,31 +1,11 @@
-import { type SourceHarness, sourceContract } from 'evercache/testing';
+import { sourceContract } from 'evercache/testing';
 import { describe, test } from 'vitest';
-import { postgresSource } from '../src/index.ts';
-import { CHANGE_LOG, scriptFor } from './mirror.ts';
+import { FOLLOWED_ITEMS, itemsHarness } from './items-harness.ts';
 import { useClient } from './use-client.ts';
 
 describe.each(['pg', 'postgres.js'] as const)('a source with push over %s keeps the contract', (kind) => {
-  const database = useClient(
-    kind,
-    `${CHANGE_LOG}; create table items (id text primary key, n int); select evercache.follow('items');`,
-  );
-
-  async function makeHarness(): Promise<SourceHarness<number>> {
-    return {
-      source: postgresSource({
-        client: database.client,
-        select: 'select id, n from items',
-        key: 'id',
-        map: (row) => row.n as number,
-        follow: { items: 'key' },
-        push: 'leader',
-      }),
-      value: (seed) => seed,
-      setRows: (rows) => database.run(scriptFor(rows)),
-    };
-  }
-
-  for (const { title, run } of sourceContract(makeHarness)) {
+  const database = useClient(kind, FOLLOWED_ITEMS);
+  for (const { title, run } of sourceContract(itemsHarness(database, { push: 'leader' }))) {
     if (/watch|nudge/.test(title)) test(title, run);
   }
 });

@@ -1,7 +1,7 @@
 /** A database with tables and a change log, for the tests of a file. */
 import { Client } from 'pg';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
-import { hasPostgres, usePostgres } from '../../../test/support/use-postgres.ts';
+import { hasPostgres, usePostgres, usePrivatePostgres } from '../../../test/support/use-postgres.ts';
 
 interface Logged {
   readonly tbl: string;
@@ -22,7 +22,21 @@ export interface ChangeLogDatabase {
 }
 
 export function useChangeLog(...scripts: string[]): ChangeLogDatabase {
-  const database = usePostgres();
+  return changeLogIn(usePostgres(), scripts);
+}
+
+/** On a server of its own: a transaction of somebody else, in whatever database, would keep the log from being pruned. */
+export function usePrunableChangeLog(...scripts: string[]): ChangeLogDatabase {
+  const own = usePrivatePostgres();
+  const database = {
+    get url() {
+      return own.server.url;
+    },
+  };
+  return changeLogIn(database, scripts);
+}
+
+function changeLogIn(database: { readonly url: string }, scripts: readonly string[]): ChangeLogDatabase {
   let admin: Client;
   const open = async (): Promise<Client> => {
     const client = new Client(database.url);

@@ -3,6 +3,7 @@ import { Client, Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { hasPostgres, usePrivatePostgres } from '../../../test/support/use-postgres.ts';
 import { type FollowingPostgresSource, type PostgresRow, postgresSource } from '../src/index.ts';
+import { testCommitOrder } from './commit-order.ts';
 import { Mirror } from './mirror.ts';
 import { context } from './use-client.ts';
 
@@ -60,38 +61,7 @@ async function mirrorOf(source = sourceOf()): Promise<Mirror<PostgresRow>> {
 }
 
 describe('a scan by xmin', () => {
-  test('brings a transaction that commits after a later one was read', async () => {
-    const [early, late] = writers as [Client, Client];
-    const mirror = await mirrorOf();
-    await early.query('begin; update prices set amount = 1 where id = 1');
-    await late.query('update prices set amount = 2 where id = 2');
-    await mirror.refresh();
-    expect(mirror.changes).toBe('+2');
-    await early.query('commit');
-    await mirror.refresh();
-    expect(mirror.changes).toBe('+1');
-  });
-
-  test('brings the later write of an earlier transaction to the same row', async () => {
-    const [early, late] = writers as [Client, Client];
-    const mirror = await mirrorOf();
-    await early.query('begin; select pg_current_xact_id()');
-    await late.query('update prices set amount = 2 where id = 1');
-    await mirror.refresh();
-    await early.query('update prices set amount = 1 where id = 1; commit');
-    await mirror.refresh();
-    expect(mirror.rows.get('1')?.amount).toBe(1);
-  });
-
-  test('brings what was open while the snapshot was taken', async () => {
-    const [early] = writers as [Client];
-    await early.query('begin; delete from prices where id = 3; savepoint s; update prices set amount = 1 where id = 4');
-    const mirror = await mirrorOf();
-    expect(mirror.rows.size).toBe(100);
-    await early.query('release s; commit');
-    await mirror.refresh();
-    expect(mirror.changes).toBe('+4 -3');
-  });
+  testCommitOrder({ mirrorOf: () => mirrorOf(), writers: () => writers });
 
   test('brings more sub-transactions than a session keeps at hand, and none that was rolled back', async () => {
     const [early, late] = writers as [Client, Client];
