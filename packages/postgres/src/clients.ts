@@ -51,7 +51,9 @@ export interface PostgresJsTransaction {
 }
 
 export interface PostgresJsQuery extends PromiseLike<PostgresJsResult> {
-  cancel(): void;
+  cancel(): unknown;
+  /** What `cancel` calls, once: resolves when the server has taken note. `cancel` itself keeps that promise to itself. */
+  readonly canceller?: ((query: this) => Promise<unknown>) | null;
 }
 
 export type PostgresJsResult = unknown[][] & { readonly columns?: readonly { readonly type: number }[] | undefined };

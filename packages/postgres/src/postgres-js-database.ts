@@ -6,10 +6,10 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PostgresJsClient, PostgresJsQuery, PostgresJsResult, PostgresJsTransaction } from './clients.ts';
-import type { Answer, Database, Lease, Statement } from './database.ts';
+import { type Answer, type Database, FAREWELL_MS, type Lease, type Statement } from './database.ts';
 import { PostgresError, toPostgresError } from './errors.ts';
 import { HeldTransaction } from './held-transaction.ts';
-import { abortable } from './waiting.ts';
+import { abortable, resolvesWithin } from './waiting.ts';
 
 /**
  * Makes the BEGIN long enough (1,024 bytes) for postgres.js to send it at once, not a moment later. Where one connection
@@ -68,12 +68,17 @@ class PostgresJsLease implements Lease {
     await this.#held.end();
   }
 
-  /** The connection is given back only when the cancel has reached the server and the statement has ended. */
+  /**
+   * The connection is given back only when the cancel has reached the server and the statement has ended: what ends by
+   * itself meanwhile would leave the cancel to somebody else's statement. What the transaction is ended with comes after
+   * the cancel, so it takes in what is still on its way within the server.
+   */
   readonly #abort = async (): Promise<void> => {
     // postgres.js sends a statement a moment after it was asked to, and loses track of one cancelled before.
     await nextTurn();
     const running = this.#running;
-    if (running !== undefined) await Promise.allSettled([running.cancel(), running]);
+    if (running !== undefined)
+      await Promise.allSettled([resolvesWithin(FAREWELL_MS, cancelAtServer(running)), running]);
     await this.#held.end();
   };
 
@@ -93,6 +98,12 @@ class PostgresJsLease implements Lease {
       this.#running = undefined;
     }
   }
+}
+
+/** Resolves when the server has closed the connection that the cancel came by, so it has told the session. */
+async function cancelAtServer(query: PostgresJsQuery): Promise<void> {
+  const { canceller } = query;
+  await (typeof canceller === 'function' ? canceller(query) : query.cancel());
 }
 
 /** `raw()` gives bytes, untouched by the client's parsers and transforms. */
