@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onDisk, TTLCacheService } from 'evercache';
 import { Pool } from 'pg';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type FollowBy, type PostgresRow, postgresSource } from '../src/index.ts';
 import { PRICES } from './mirror.ts';
 import { mirrorOf, useAgentTables } from './use-mirror.ts';
@@ -12,11 +12,11 @@ import { mirrorOf, useAgentTables } from './use-mirror.ts';
 const agents = useAgentTables(PRICES);
 let directory: string;
 
-beforeEach(async () => {
+beforeEach(async ({ onTestFinished: whenFinished }) => {
   directory = await mkdtemp(join(tmpdir(), 'evercache-postgres-disk-'));
+  // Registered first, so it comes last: until they are stopped, caches write there.
+  whenFinished(() => rm(directory, { recursive: true, force: true }));
 });
-
-afterEach(() => rm(directory, { recursive: true, force: true }));
 
 /** A client of a process of its own; `down`: it reaches nobody. */
 function openPool(): { readonly pool: Pool; down: boolean } {
