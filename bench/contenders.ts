@@ -52,9 +52,14 @@ async function loaded<C>(cache: C, read: (cache: C, key: string) => Promise<unkn
   return cache;
 }
 
+/** Gives each row once and keeps none: what the source holds is not to be counted as the cache's. */
 const loader = (entries: Entries): Load => {
   const rows = new Map(entries);
-  return async (key) => rows.get(key)!;
+  return async (key) => {
+    const row = rows.get(key)!;
+    rows.delete(key);
+    return row;
+  };
 };
 
 const snapshotCache = (entries: Entries): TTLCacheService<object> =>

@@ -65,6 +65,7 @@ export class Store<T> {
     this.#own = new OwnEntries<T>({
       ...options,
       showsStale: (key) => this.#servesStale || this.#quarantine.has(key) || options.held.has(key),
+      shown: (key) => this.live.get(key),
       show: (key, value) => this.#show(key, value),
       hide: (key) => this.#hide(key),
       onGone: (key) => {
@@ -97,13 +98,13 @@ export class Store<T> {
   /** Is what readers see under this key older than its ttl? */
   isStale(key: string): boolean {
     if (this.#allStale) return true;
-    const own = this.#own.get(key);
-    return own === undefined ? this.base.phase === 'stale' : own.phase === 'stale';
+    return this.#own.has(key) ? this.#own.isLate(key) : this.base.phase === 'stale';
   }
 
   /** The value that may be served while no newer answer can be had, visible or in reserve. */
   staleValue(key: string): T | undefined {
-    return this.#own.get(key)?.value ?? this.live.get(key);
+    const shown = this.live.get(key);
+    return shown === undefined ? this.#own.hidden(key) : shown;
   }
 
   /** Since the value under this key was confirmed; `undefined`: no value is known. */
@@ -122,7 +123,7 @@ export class Store<T> {
   missingFromBaseFor(key: string, now: number): number | undefined {
     const { confirmedAt, phase } = this.base;
     if (confirmedAt === undefined || phase === 'gone' || this.live.has(key)) return undefined;
-    if (this.#own.get(key) !== undefined || this.#unsure.has(key) || this.#quarantine.has(key)) return undefined;
+    if (this.#own.has(key) || this.#unsure.has(key) || this.#quarantine.has(key)) return undefined;
     return now - confirmedAt;
   }
 
@@ -190,13 +191,13 @@ export class Store<T> {
       const known = this.#known(key);
       if (known !== undefined) kept.set(key, known);
     };
-    for (const key of later) if (this.#own.get(key) !== undefined) keep(key);
+    for (const key of later) if (this.#own.has(key)) keep(key);
     for (const key of refused.keys()) keep(key);
     for (const key of this.#options.held.keys()) keep(key);
-    for (const own of this.#own.values()) {
+    for (const key of this.#own.keys()) {
       // Stored after its row was compared, perhaps: an equal value is still the same object.
-      const value = kept.has(own.key) ? undefined : entries.get(own.key);
-      if (value !== undefined) entries.set(own.key, sameOf(value, own.value));
+      const value = kept.has(key) ? undefined : entries.get(key);
+      if (value !== undefined) entries.set(key, sameOf(value, this.staleValue(key)));
     }
 
     this.views.detach();
@@ -227,10 +228,11 @@ export class Store<T> {
       this.#forget(key, sameOf(value, this.staleValue(key)));
     }
     for (const [key, message] of quarantined) if (!later.has(key)) this.putQuarantined(key, message);
-    for (const own of [...this.#own.values()]) {
-      if (later.has(own.key) || this.#unsure.has(own.key) || this.#quarantine.has(own.key)) continue;
-      this.#own.release(own.key);
-      this.#show(own.key, own.value);
+    for (const key of [...this.#own.keys()]) {
+      if (later.has(key) || this.#unsure.has(key) || this.#quarantine.has(key)) continue;
+      const value = this.staleValue(key)!;
+      this.#own.release(key);
+      this.#show(key, value);
     }
     this.base.confirm(confirmedAt, now);
     this.#after();
@@ -270,7 +272,7 @@ export class Store<T> {
   }
 
   #confirmedAt(key: string): number | undefined {
-    return this.#own.get(key)?.confirmedAt ?? (this.live.has(key) ? this.base.confirmedAt : undefined);
+    return this.#own.confirmedAt(key) ?? (this.live.has(key) ? this.base.confirmedAt : undefined);
   }
 
   /** The value under this key, with the age it has. */
@@ -328,8 +330,7 @@ export class Store<T> {
     const changed = this.base.look(now);
     if (changed && this.base.phase === 'gone') {
       this.views.detach();
-      this.live = new Map();
-      for (const own of this.#own.values()) if (own.phase !== 'reserve') this.live.set(own.key, own.value);
+      this.live = new Map(this.#own.visible());
     }
     this.#after();
     if (changed) this.#options.onBaseAged();
