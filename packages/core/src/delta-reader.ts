@@ -32,7 +32,8 @@ export async function readDelta<T>(answer: unknown, reading: Reading<T>): Promis
   }
   // A source that streams may know these only when it has come to the end.
   const { ageMs = 0, cursor } = delta;
-  if (!isAge(ageMs)) throw reading.invalid(`expected ageMs to be a number of milliseconds, got ${typeName(ageMs)}`);
+  if (!isAge(ageMs))
+    throw reading.invalid(`expected ageMs to be a finite number of milliseconds >= 0, got ${typeName(ageMs)}`);
   if (cursor === undefined) throw reading.invalid('expected a delta to say where the next one goes on, got no cursor');
   const { entries: upserts, quarantined, added, updated, unchanged } = staging;
   const published = (): void => delta.published?.();

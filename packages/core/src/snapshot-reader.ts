@@ -35,7 +35,8 @@ export async function readSnapshot<T>(answer: unknown, reading: Reading<T>): Pro
   }
   // A source that streams may know these only when it has come to the end.
   const { ageMs = 0, cursor } = snapshot;
-  if (!isAge(ageMs)) throw reading.invalid(`expected ageMs to be a number of milliseconds, got ${typeName(ageMs)}`);
+  if (!isAge(ageMs))
+    throw reading.invalid(`expected ageMs to be a finite number of milliseconds >= 0, got ${typeName(ageMs)}`);
   const { entries, quarantined, added, updated, unchanged } = staging;
   const missing = await findMissing(staging, reading, reading.revision() !== revision);
   const published = (): void => snapshot.published?.();

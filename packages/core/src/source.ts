@@ -121,8 +121,8 @@ export class Aged<T> {
   readonly value: T;
   readonly ageMs: number;
   constructor(value: T, ageMs: number) {
-    if (typeof ageMs !== 'number' || !(ageMs >= 0)) {
-      throw new TypeError(`aged: expected ageMs to be a number of milliseconds >= 0, got ${String(ageMs)}`);
+    if (!(Number.isFinite(ageMs) && ageMs >= 0)) {
+      throw new TypeError(`aged: expected ageMs to be a finite number of milliseconds >= 0, got ${String(ageMs)}`);
     }
     this.value = value;
     this.ageMs = ageMs;

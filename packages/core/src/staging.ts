@@ -94,9 +94,10 @@ export function isIterable(
 
 /** For messages about what came instead. */
 export function typeName(value: unknown): string {
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
 }
 
 export function isAge(ageMs: unknown): ageMs is number {
-  return typeof ageMs === 'number' && ageMs >= 0;
+  return Number.isFinite(ageMs) && (ageMs as number) >= 0;
 }

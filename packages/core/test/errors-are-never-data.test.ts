@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { aged, type Source, TTLCacheService } from '../src/index.ts';
 import { settle } from '../testing/index.ts';
 import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
-import { load, SHAPES, SteadyClock, setUp, WITH_SNAPSHOT } from './support/set-up.ts';
+import { load, ON_DEMAND, SHAPES, SteadyClock, setUp, WITH_SNAPSHOT } from './support/set-up.ts';
 
 expectNoUnhandledRejections();
 
@@ -271,8 +271,21 @@ test('null is a value: absent is undefined alone', async () => {
   expect([...(await cache.fetchMany(['a', 'b']))]).toEqual([['a', null]]);
 });
 
+test.each(ON_DEMAND)('null is a value that outlives an outage, shown or hidden ($shape)', async ({ methods }) => {
+  const rows = [['a', null]] as const;
+  const { cache, source, clock } = setUp<null>({ methods, rows, ttl: '1s', staleIfError: '1h' });
+  await cache.fetch('a');
+  await clock.advance('2s');
+  expect(cache.has('a')).toBe(false);
+  source.behave('fail');
+  expect(await cache.fetch('a')).toBe(null);
+  expect(await cache.fetch('a')).toBe(null);
+  expect(cache.get('a')).toBe(null);
+  expect(cache.inspect('a')).toMatchObject({ state: 'stale', value: null });
+});
+
 test('an age that is no age is refused where it is made', () => {
-  for (const ageMs of [-1, Number.NaN, '1', undefined]) {
+  for (const ageMs of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1', undefined]) {
     expect(() => aged('a', ageMs as never)).toThrow(TypeError);
   }
   expect(aged('a', 0)).toMatchObject({ value: 'a', ageMs: 0 });
