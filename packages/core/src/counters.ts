@@ -2,7 +2,8 @@ import type { RefreshReport } from './status.ts';
 
 /** Plain counters, written by whoever sees the event. */
 export class Counters {
-  hits = 0;
+  /** Answered from memory or not: hits and misses. */
+  reads = 0;
   misses = 0;
   staleHits = 0;
   absentHits = 0;
@@ -14,6 +15,11 @@ export class Counters {
   rateLimited = 0;
   invalidations = 0;
   evictions = 0;
+
+  miss(): void {
+    this.reads += 1;
+    this.misses += 1;
+  }
 
   countRound(outcome: RefreshReport['outcome']): void {
     if (outcome === 'failed') this.refreshFailures += 1;

@@ -68,7 +68,7 @@ export class Fetching<T> {
       const { store, counters } = this.#options;
       const value = store.live.get(key);
       if (value !== undefined && (store.allFresh || !store.isStale(key))) {
-        counters.hits += 1;
+        counters.reads += 1;
         return Promise.resolve(value);
       }
     }
@@ -115,7 +115,7 @@ export class Fetching<T> {
     if (this.absentFor(key, clock.now()) !== undefined) return undefined;
     const flight = loader.join(key);
     if (flight === undefined) return undefined;
-    counters.misses += 1;
+    counters.miss();
     return flight.promise;
   }
 
@@ -144,7 +144,7 @@ export class Fetching<T> {
     for (const key of wanted) {
       const value = store.live.get(key);
       if (!wish.fresh && value !== undefined && (store.allFresh || !store.isStale(key))) {
-        counters.hits += 1;
+        counters.reads += 1;
         answers.set(key, value);
       } else if (!wish.fresh && this.absentFor(key, now) !== undefined) {
         counters.absentHits += 1;
@@ -184,20 +184,20 @@ export class Fetching<T> {
       try {
         if (patience <= 0) throw OUT_OF_PATIENCE;
         const value = await this.#wait(key, flight, wish, patience, () => OUT_OF_PATIENCE);
-        counters.misses += 1;
+        counters.miss();
         return value;
       } catch (error) {
         // Looked up again: it may have been invalidated meanwhile.
         const stale = this.#staleValue(key);
         if (stale !== undefined && (error as CacheError).code !== 'aborted') {
-          counters.hits += 1;
+          counters.reads += 1;
           counters.staleHits += 1;
           return stale;
         }
         if (error !== OUT_OF_PATIENCE) throw error;
       }
     }
-    counters.misses += 1;
+    counters.miss();
     return this.#wait(key, flight, wish, timeout - (clock.now() - begunAt), () => this.#tooLate(key));
   }
 

@@ -2,22 +2,15 @@
  * The entries that have an age of their own, because they were fetched singly or what the last refresh said of them
  * does not count. Sees to it that each is shown or hidden as its age says.
  */
-import { type Expiring, ExpiryQueue } from './expiry-queue.ts';
-
-/** An entry with an age of its own. */
-export interface Own<T> extends Expiring {
-  readonly key: string;
-  value: T;
-  confirmedAt: number;
-  /** `fresh` and `stale` are visible; `reserve` waits for the source to fail. */
-  phase: 'fresh' | 'stale' | 'reserve';
-}
+import { KeysByMoment } from './keys-by-moment.ts';
 
 interface OwnEntriesOptions<T> {
   readonly ttl: number;
   readonly staleIfError: number;
   /** May a value be shown after its ttl? */
   readonly showsStale: (key: string) => boolean;
+  /** The value that is shown. */
+  readonly shown: (key: string) => T | undefined;
   readonly show: (key: string, value: T) => void;
   readonly hide: (key: string) => void;
   /** Too old for any use. */
@@ -29,102 +22,125 @@ const DUE_AT_A_TIME = 1_000;
 
 export class OwnEntries<T> {
   readonly #options: OwnEntriesOptions<T>;
-  readonly #entries = new Map<string, Own<T>>();
-  readonly #queue = new ExpiryQueue<Own<T>>();
-  #stale = 0;
+  readonly #maxAge: number;
+  // When each was confirmed: two heaps, since all keys of one fall due at the same age.
+  readonly #fresh = new KeysByMoment();
+  readonly #late = new KeysByMoment();
+  /** The values of the late ones that are not shown: they wait for the source to fail. */
+  readonly #hidden = new Map<string, T>();
 
   constructor(options: OwnEntriesOptions<T>) {
     this.#options = options;
+    this.#maxAge = options.ttl + options.staleIfError;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#fresh.size + this.#late.size;
   }
 
   /** Is one of them visible although it is older than its ttl? */
   get showStale(): boolean {
-    return this.#stale > 0;
+    return this.#late.size > this.#hidden.size;
   }
 
   /** A moment before which nothing falls due. */
   get nextAt(): number {
-    return this.#queue.nextAt;
+    return Math.min(this.#fresh.first + this.#options.ttl, this.#late.first + this.#maxAge);
   }
 
-  get(key: string): Own<T> | undefined {
-    return this.#entries.get(key);
+  has(key: string): boolean {
+    return this.#fresh.has(key) || this.#late.has(key);
   }
 
-  /** The one that was stored first stands first. */
-  keys(): IterableIterator<string> {
-    return this.#entries.keys();
+  /** When its value was confirmed. */
+  confirmedAt(key: string): number | undefined {
+    return this.#fresh.get(key) ?? this.#late.get(key);
   }
 
-  values(): IterableIterator<Own<T>> {
-    return this.#entries.values();
+  /** Is it older than its ttl? */
+  isLate(key: string): boolean {
+    return this.#late.has(key);
+  }
+
+  /** Its value, if that is not visible. */
+  hidden(key: string): T | undefined {
+    return this.#hidden.get(key);
+  }
+
+  /** Those that are past their ttl first; of the others, the one that was stored first. */
+  *keys(): Generator<string> {
+    yield* this.#late.keys();
+    yield* this.#fresh.keys();
+  }
+
+  /** What of them is visible. */
+  *visible(): Generator<[string, T]> {
+    for (const key of this.keys()) if (!this.#hidden.has(key)) yield [key, this.#options.shown(key)!];
   }
 
   /** Stores an entry, and shows it if its age allows. */
   put(key: string, value: T, confirmedAt: number, now: number): void {
-    const own = this.#entries.get(key) ?? { key, value, confirmedAt, phase: 'reserve', ...NOT_QUEUED };
-    if (own.phase === 'stale') this.#stale -= 1;
-    own.value = value;
-    own.confirmedAt = confirmedAt;
-    own.phase = 'reserve';
-    this.#entries.delete(key);
-    this.#entries.set(key, own);
-    this.#settle(own, now);
+    this.release(key);
+    const age = now - confirmedAt;
+    if (age > this.#maxAge) {
+      this.#drop(key);
+    } else if (age <= this.#options.ttl) {
+      this.#fresh.set(key, confirmedAt);
+      this.#options.show(key, value);
+    } else {
+      this.#late.set(key, confirmedAt);
+      this.#showLate(key, value);
+    }
   }
 
   /** Forgets the entry, and leaves what is visible as it is. */
   release(key: string): void {
-    const own = this.#entries.get(key);
-    if (own === undefined) return;
-    if (own.phase === 'stale') this.#stale -= 1;
-    own.removed = true;
-    this.#entries.delete(key);
-    if (this.#queue.size > 2 * this.#entries.size + 64) this.#queue.compact();
+    if (this.#fresh.delete(key) || !this.#late.delete(key)) return;
+    this.#hidden.delete(key);
   }
 
   clear(): void {
-    this.#entries.clear();
-    this.#queue.clear();
-    this.#stale = 0;
+    this.#fresh.clear();
+    this.#late.clear();
+    this.#hidden.clear();
   }
 
   /** Whether stale values may be shown has changed. */
   settleAll(now: number): void {
-    for (const own of this.#entries.values()) if (own.phase !== 'fresh') this.#settle(own, now);
+    for (const key of [...this.#late.keys()]) {
+      const hidden = this.#hidden.get(key);
+      if (now - this.#late.get(key)! > this.#maxAge) this.#drop(key);
+      else this.#showLate(key, hidden === undefined ? this.#options.shown(key)! : hidden);
+    }
   }
 
   /** Handles what has fallen due: some of it, where it is much. */
   age(now: number): void {
     for (let left = DUE_AT_A_TIME; left > 0; left -= 1) {
-      const own = this.#queue.takeDue(now);
-      if (own === undefined) return;
-      this.#settle(own, now);
+      if (now - this.#fresh.first > this.#options.ttl) {
+        const key = this.#fresh.firstKey!;
+        this.put(key, this.#options.shown(key)!, this.#fresh.first, now);
+      } else if (now - this.#late.first > this.#maxAge) {
+        this.#drop(this.#late.firstKey!);
+      } else {
+        return;
+      }
     }
   }
 
-  /** Puts an entry where its age says, and queues it for its next change. */
-  #settle(own: Own<T>, now: number): void {
-    const { ttl, staleIfError, showsStale, show, hide, onGone } = this.#options;
-    const age = now - own.confirmedAt;
-    if (age > ttl + staleIfError) {
-      this.release(own.key);
-      hide(own.key);
-      onGone(own.key);
-      return;
+  #showLate(key: string, value: T): void {
+    if (this.#options.showsStale(key)) {
+      this.#hidden.delete(key);
+      this.#options.show(key, value);
+    } else {
+      this.#hidden.set(key, value);
+      this.#options.hide(key);
     }
-    if (own.phase === 'stale') this.#stale -= 1;
-    if (age <= ttl) own.phase = 'fresh';
-    else own.phase = showsStale(own.key) ? 'stale' : 'reserve';
-    if (own.phase === 'stale') this.#stale += 1;
-    if (own.phase === 'reserve') hide(own.key);
-    else show(own.key, own.value);
-    own.deadline = own.confirmedAt + (own.phase === 'fresh' ? ttl : ttl + staleIfError);
-    this.#queue.add(own);
+  }
+
+  #drop(key: string): void {
+    this.release(key);
+    this.#options.hide(key);
+    this.#options.onGone(key);
   }
 }
-
-const NOT_QUEUED = { deadline: 0, queuedFor: undefined, removed: false };

@@ -50,11 +50,8 @@ export function assemble<T>(options: ResolvedOptions<T>): Parts<T> {
   const breaker = breakerOf(source.breakerKey ?? source, clock);
   const rows = new RowCheck<T>(options.schema);
   const onError = (error: CacheError): void => events.emit('error', error);
-  const onEvict = (): void => {
-    counters.evictions += 1;
-  };
   const onChanged = (): void => health.update();
-  const store = new Store<T>({ ...options, held, onEvict, onBaseAged: onChanged, onReleased: onChanged });
+  const store = new Store<T>({ ...options, held, counters, onBaseAged: onChanged, onReleased: onChanged });
   const health: Health = new Health(
     {
       isBroken: () => breaker.state !== 'closed',
@@ -99,7 +96,7 @@ export function assemble<T>(options: ResolvedOptions<T>): Parts<T> {
     onError,
     nudge: (reason) => {
       // Nothing else would read again what is known to be absent.
-      if (source.fetchAll === undefined) store.forgetNegatives();
+      if (source.fetchAll === undefined) store.negatives.clear();
       refresher.nudge(reason);
     },
   });

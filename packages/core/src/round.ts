@@ -19,7 +19,7 @@ export interface RoundStore<T> {
   readonly base: { readonly phase: BasePhase };
   readonly views: { readonly revision: number };
   /** How many keys are known to be absent. */
-  readonly negatives: number;
+  readonly negatives: { readonly size: number };
   generation: number;
   knownKeys(): string[];
   prepare(value: T, held: T | undefined): T;

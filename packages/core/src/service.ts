@@ -96,14 +96,7 @@ export class TTLCacheService<T> implements Cache<T> {
 
   /** What is in memory, fresh or stale; `undefined`: not in memory. Never waits, never throws. */
   get(key: string): T | undefined {
-    const value = this.#store.live.get(key);
-    if (value === undefined) {
-      this.#counters.misses += 1;
-      return undefined;
-    }
-    this.#counters.hits += 1;
-    if (!this.#store.allFresh && this.#store.isStale(key)) this.#counters.staleHits += 1;
-    return value;
+    return this.#store.reads.get(key);
   }
 
   /** `get` for several keys, aligned with them. */
@@ -111,17 +104,15 @@ export class TTLCacheService<T> implements Cache<T> {
     // A loop, and counted once: a call for each key costs half as much again as the look-ups.
     const { live, allFresh } = this.#store;
     const values = new Array<T | undefined>(keys.length);
-    let hits = 0;
+    let misses = 0;
     for (let index = 0; index < keys.length; index += 1) {
-      const key = keys[index]!;
-      const value = live.get(key);
+      const value = live.get(keys[index]!);
       values[index] = value;
-      if (value === undefined) continue;
-      hits += 1;
-      if (!allFresh && this.#store.isStale(key)) this.#counters.staleHits += 1;
+      misses += value === undefined ? 1 : 0;
     }
-    this.#counters.hits += hits;
-    this.#counters.misses += keys.length - hits;
+    this.#counters.reads += keys.length;
+    this.#counters.misses += misses;
+    if (!allFresh) for (const key of keys) if (live.has(key) && this.#store.isStale(key)) this.#counters.staleHits += 1;
     return values;
   }
 
@@ -281,7 +272,14 @@ export class TTLCacheService<T> implements Cache<T> {
   /** Counters and sizes, as of now. */
   stats(): CacheStats {
     const { live, negatives, quarantine } = this.#store;
-    return { ...this.#counters, entries: live.size, negatives, quarantined: quarantine.size };
+    const { reads, ...counted } = this.#counters;
+    return {
+      hits: reads - counted.misses,
+      ...counted,
+      entries: live.size,
+      negatives: negatives.size,
+      quarantined: quarantine.size,
+    };
   }
 
   /** How the last 100 refreshes ended, the oldest first. */

@@ -9,11 +9,14 @@
 import { Alarm } from './alarm.ts';
 import { BaseAge } from './base-age.ts';
 import type { Clock } from './clock.ts';
+import type { Counters } from './counters.ts';
 import { deepFreeze } from './freeze.ts';
 import type { Held } from './held.ts';
+import { HitPath, type Reads } from './hit-path.ts';
 import { Negatives } from './negatives.ts';
 import { OwnEntries } from './own-entries.ts';
 import type { Correction, Publication } from './publication.ts';
+import { Quarantine } from './quarantine.ts';
 import { sameOf } from './same.ts';
 import { Views } from './views.ts';
 
@@ -26,8 +29,7 @@ export interface StoreOptions {
   readonly freeze: boolean;
   /** Removals that wait: their rows stay, with the age they have. */
   readonly held: Held;
-  /** An entry had to go for room. */
-  readonly onEvict: () => void;
+  readonly counters: Counters;
   /** The shared age passed its ttl, or the end of its use. */
   readonly onBaseAged: () => void;
   /** Nothing is held any more, because of a single key. */
@@ -41,48 +43,45 @@ export class Store<T> {
   live: Map<string, T> = new Map();
   /** No stale value is visible: what is in `live` is fresh. */
   allFresh = true;
+  /** How a key is read just now. */
+  reads: Reads<T>;
   generation = 0;
   /** Looks at `live` that stay as they are. */
   readonly views: Views<T> = new Views();
   /** The age of the set as a whole. */
   readonly base: BaseAge;
+  readonly quarantine: Quarantine;
+  readonly negatives: Negatives;
   readonly #options: StoreOptions;
   readonly #own: OwnEntries<T>;
-  readonly #negatives: Negatives;
-  readonly #quarantine = new Map<string, string>();
   /** Keys that the base cannot speak for: invalidated, or read while it was. */
   readonly #unsure = new Set<string>();
+  readonly #hitPath: HitPath<T>;
   #servesStale = false;
-  #allStale = false;
   #released = false;
   readonly #alarm: Alarm;
 
   constructor(options: StoreOptions) {
     this.#options = options;
     this.base = new BaseAge(options);
-    this.#negatives = new Negatives(options.negativeTtl);
+    this.quarantine = new Quarantine(options.maxEntries);
+    this.negatives = new Negatives(options.negativeTtl);
+    this.#hitPath = new HitPath(this, options.counters);
+    this.reads = this.#hitPath.fresh;
     this.#alarm = new Alarm(options.clock, () => this.#age());
     this.#own = new OwnEntries<T>({
       ...options,
-      showsStale: (key) => this.#servesStale || this.#quarantine.has(key) || options.held.has(key),
+      showsStale: (key) => this.#servesStale || this.quarantine.has(key) || options.held.has(key),
       shown: (key) => this.live.get(key),
       show: (key, value) => this.#show(key, value),
       hide: (key) => this.#hide(key),
       onGone: (key) => {
-        const baseSpeaks = options.held.has(key) || this.#quarantine.has(key);
+        const baseSpeaks = options.held.has(key) || this.quarantine.has(key);
         this.#release(key);
         // The base, which it stood before, cannot speak for it: it has to be read again.
         if (this.base.confirmedAt !== undefined && !baseSpeaks) this.#unsure.add(key);
       },
     });
-  }
-
-  get negatives(): number {
-    return this.#negatives.size;
-  }
-
-  get quarantine(): ReadonlyMap<string, string> {
-    return this.#quarantine;
   }
 
   /** Keys that have to be read again, because no refresh by changes would bring them back. */
@@ -92,12 +91,11 @@ export class Store<T> {
 
   /** All that is known where nothing is loaded whole: keys that are visible, in reserve or in quarantine. */
   knownKeys(): string[] {
-    return [...new Set([...this.#own.keys(), ...this.#quarantine.keys()])];
+    return [...new Set([...this.#own.keys(), ...this.quarantine.keys()])];
   }
 
   /** Is what readers see under this key older than its ttl? */
   isStale(key: string): boolean {
-    if (this.#allStale) return true;
     return this.#own.has(key) ? this.#own.isLate(key) : this.base.phase === 'stale';
   }
 
@@ -115,7 +113,7 @@ export class Store<T> {
 
   /** Since the source said that there is no such key; `undefined`: it did not, or too long ago. */
   absentFor(key: string, now: number): number | undefined {
-    const confirmedAt = this.#negatives.confirmedAt(key, now);
+    const confirmedAt = this.negatives.confirmedAt(key, now);
     return confirmedAt === undefined ? undefined : now - confirmedAt;
   }
 
@@ -123,7 +121,7 @@ export class Store<T> {
   missingFromBaseFor(key: string, now: number): number | undefined {
     const { confirmedAt, phase } = this.base;
     if (confirmedAt === undefined || phase === 'gone' || this.live.has(key)) return undefined;
-    if (this.#own.has(key) || this.#unsure.has(key) || this.#quarantine.has(key)) return undefined;
+    if (this.#own.has(key) || this.#unsure.has(key) || this.quarantine.has(key)) return undefined;
     return now - confirmedAt;
   }
 
@@ -144,7 +142,7 @@ export class Store<T> {
   /** Stores one answer with an age of its own. Returns the value as held. */
   put(key: string, prepared: T, confirmedAt: number): T {
     const value = sameOf(prepared, this.staleValue(key));
-    this.#quarantine.delete(key);
+    this.quarantine.delete(key);
     this.#putOwn(key, value, confirmedAt);
     this.#evict();
     this.#after();
@@ -154,16 +152,14 @@ export class Store<T> {
   /** The source has no such key. */
   putAbsent(key: string, confirmedAt: number): void {
     this.#forget(key);
-    this.#negatives.add(key, confirmedAt);
+    this.negatives.add(key, confirmedAt);
     this.#after();
   }
 
   /** The newest row failed its schema: its last good value stays, with the age it has. */
   putQuarantined(key: string, message: string): void {
-    const { maxEntries } = this.#options;
-    this.#quarantine.set(key, message);
-    if (this.#quarantine.size > maxEntries) this.#quarantine.delete(this.#quarantine.keys().next().value!);
-    this.#negatives.delete(key);
+    this.quarantine.set(key, message);
+    this.negatives.delete(key);
     this.#unsure.delete(key);
     const known = this.#known(key);
     if (known !== undefined) this.#putOwn(key, known.value, known.since);
@@ -182,7 +178,7 @@ export class Store<T> {
     for (const key of later) {
       entries.delete(key);
       refused.delete(key);
-      const message = this.#quarantine.get(key);
+      const message = this.quarantine.get(key);
       if (message !== undefined) refused.set(key, message);
     }
     // These keep the age they have; the entries of all others are part of the set now.
@@ -206,11 +202,10 @@ export class Store<T> {
     this.base.confirm(confirmedAt, now);
     this.#unsure.clear();
     for (const key of later) this.#unsure.add(key);
-    this.#quarantine.clear();
-    for (const [key, message] of refused) this.#quarantine.set(key, message);
+    this.quarantine.clear();
+    for (const [key, message] of refused) this.quarantine.set(key, message);
     // A row that was refused is one, too: its key is not absent.
-    for (const key of [...this.#negatives.keys()])
-      if (entries.has(key) || refused.has(key)) this.#negatives.delete(key);
+    for (const key of [...this.negatives.keys()]) if (entries.has(key) || refused.has(key)) this.negatives.delete(key);
     for (const [key, { value, since }] of kept) this.#own.put(key, value, since, now);
     this.#after();
   }
@@ -229,7 +224,7 @@ export class Store<T> {
     }
     for (const [key, message] of quarantined) if (!later.has(key)) this.putQuarantined(key, message);
     for (const key of [...this.#own.keys()]) {
-      if (later.has(key) || this.#unsure.has(key) || this.#quarantine.has(key)) continue;
+      if (later.has(key) || this.#unsure.has(key) || this.quarantine.has(key)) continue;
       const value = this.staleValue(key)!;
       this.#own.release(key);
       this.#show(key, value);
@@ -253,18 +248,13 @@ export class Store<T> {
     this.#after();
   }
 
-  /** Nothing is known to be absent any more. */
-  forgetNegatives(): void {
-    this.#negatives.clear();
-  }
-
   /** Forgets everything, the shared age too. */
   forgetAll(): void {
     this.views.detach();
     this.live = new Map();
     this.#own.clear();
-    this.#negatives.clear();
-    this.#quarantine.clear();
+    this.negatives.clear();
+    this.quarantine.clear();
     this.#unsure.clear();
     this.#options.held.clear();
     this.base.clear();
@@ -283,7 +273,7 @@ export class Store<T> {
   }
 
   #putOwn(key: string, value: T, confirmedAt: number): void {
-    this.#negatives.delete(key);
+    this.negatives.delete(key);
     this.#unsure.delete(key);
     this.#release(key);
     this.#own.put(key, value, confirmedAt, this.#options.clock.now());
@@ -292,8 +282,8 @@ export class Store<T> {
   /** Nothing that was known of this key counts any more; `value`: the base has this now. */
   #forget(key: string, value?: T): void {
     this.#own.release(key);
-    this.#negatives.delete(key);
-    this.#quarantine.delete(key);
+    this.negatives.delete(key);
+    this.quarantine.delete(key);
     this.#unsure.delete(key);
     this.#release(key);
     if (value === undefined) this.#hide(key);
@@ -319,14 +309,14 @@ export class Store<T> {
     const oldest = this.#own.keys().next().value!;
     this.#own.release(oldest);
     this.#hide(oldest);
-    this.#options.onEvict();
+    this.#options.counters.evictions += 1;
   }
 
   /** What is due by time. */
   #age(): void {
     const now = this.#options.clock.now();
     this.#own.age(now);
-    this.#negatives.sweep(now);
+    this.negatives.sweep(now);
     const changed = this.base.look(now);
     if (changed && this.base.phase === 'gone') {
       this.views.detach();
@@ -339,13 +329,14 @@ export class Store<T> {
   /** To be called at the end of every change: sees to what follows from it. */
   #after(): void {
     this.#noteFreshness();
-    this.#alarm.set(Math.min(this.#own.nextAt, this.#negatives.nextAt, this.base.nextAt));
+    this.#alarm.set(Math.min(this.#own.nextAt, this.negatives.nextAt, this.base.nextAt));
     if (this.#released) this.#options.onReleased();
     this.#released = false;
   }
 
   #noteFreshness(): void {
     this.allFresh = this.base.phase !== 'stale' && !this.#own.showStale;
-    this.#allStale = this.base.phase === 'stale' && this.#own.size === 0;
+    const { fresh, stale, mixed } = this.#hitPath;
+    this.reads = this.allFresh ? fresh : this.#own.size === 0 ? stale : mixed;
   }
 }

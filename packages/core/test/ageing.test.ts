@@ -180,6 +180,15 @@ describe.each(WITH_KEYS)('a single answer, with $shape', ({ methods }) => {
     expect(cache.stats().entries).toBe(0);
   });
 
+  test('that was exactly as slow as ttl is fresh when it lands', async () => {
+    const { source, cache, clock } = setUp<string>({ methods, rows: [['a', 'a']], ...TIMES });
+    source.behave({ slowMs: 1_000 });
+    const fetched = cache.fetch('a');
+    await clock.advance(1_000);
+    expect(await fetched).toBe('a');
+    expect(cache.inspect('a')).toMatchObject({ state: 'fresh', value: 'a', ageMs: 1_000 });
+  });
+
   test('may come with an age of its own', async () => {
     const clock = new SteadyClock();
     const source: Source<string> = methods.includes('fetchOne')

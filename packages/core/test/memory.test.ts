@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test, vi } from 'vitest';
-import { type Expiring, ExpiryQueue } from '../src/expiry-queue.ts';
 import { memoByIdentity, type Source, TTLCacheService } from '../src/index.ts';
+import { KeysByMoment } from '../src/keys-by-moment.ts';
 import { resolveOptions } from '../src/options.ts';
 import { assemble } from '../src/parts.ts';
 import { ScriptedSource, settle } from '../testing/index.ts';
@@ -54,27 +54,40 @@ test.each(SHAPES)('holds nothing of what is over: flights, tickets, marks ($shap
   expect(clock.pendingTimers).toBe(0);
 });
 
-test.each(ON_DEMAND)(
-  'the queue of what expires does not grow with what was forgotten or replaced ($shape)',
-  async ({ methods }) => {
-    const queues = new Set<{ readonly size: number }>();
-    const add = ExpiryQueue.prototype.add;
-    vi.spyOn(ExpiryQueue.prototype, 'add').mockImplementation(function (this: ExpiryQueue<Expiring>, entry: Expiring) {
+describe('what expires one by one', () => {
+  /** How many places are taken, in all the queues that were used. */
+  function watchQueues(): () => number {
+    const queues = new Set<KeysByMoment>();
+    const { set } = KeysByMoment.prototype;
+    vi.spyOn(KeysByMoment.prototype, 'set').mockImplementation(function (this: KeysByMoment, key, moment) {
       queues.add(this);
-      add.call(this, entry);
+      set.call(this, key, moment);
     });
+    return () => [...queues].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  test.each(ON_DEMAND)('takes one place, however often it was forgotten or replaced ($shape)', async ({ methods }) => {
+    const places = watchQueues();
     const { cache } = setUp<string>({ methods, rows: rowsOf(2) });
     for (let turn = 0; turn < 500; turn += 1) {
       await cache.fetchMany(['key 0', 'key 1'], { fresh: true });
       await cache.invalidate('key 0');
     }
-    const [queue] = queues;
-    expect(queues.size).toBe(1);
-    expect(queue!.size).toBeLessThan(80);
+    expect(places()).toBe(1);
     await cache.invalidateAll();
-    expect(queue!.size).toBe(0);
-  },
-);
+    expect(places()).toBe(0);
+  });
+
+  test.each(ON_DEMAND)('takes one place, however often it expired and was read again ($shape)', async ({ methods }) => {
+    const places = watchQueues();
+    const { cache, clock } = setUp<string>({ methods, rows: rowsOf(1), ttl: '1s', staleIfError: '1d' });
+    for (let turn = 0; turn < 200; turn += 1) {
+      await cache.fetch('key 0');
+      expect(places()).toBe(1);
+      await clock.advance('2s');
+    }
+  });
+});
 
 describe('what can be collected', () => {
   test.each(WITH_SNAPSHOT)('a value that was replaced, with what was derived from it ($shape)', async ({ methods }) => {

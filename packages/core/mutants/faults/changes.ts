@@ -131,7 +131,7 @@ export const CHANGES: readonly Fault[] = [
     name: 'a delta makes the last good value of a bad row younger',
     promise: 9,
     file: 'store.ts',
-    find: ' || this.#quarantine.has(own.key)) continue;',
+    find: ' || this.quarantine.has(key)) continue;',
     replace: ') continue;',
     caughtBy: {
       file: 'delta-faults.test.ts',
@@ -142,9 +142,9 @@ export const CHANGES: readonly Fault[] = [
     name: 'an empty delta confirms nothing',
     promise: 10,
     file: 'store.ts',
-    find: 'this.#own.release(own.key);\n      this.#show(own.key, own.value);\n    }\n    this.base.confirm(confirmedAt, now);',
+    find: 'this.#own.release(key);\n      this.#show(key, value);\n    }\n    this.base.confirm(confirmedAt, now);',
     replace:
-      'this.#own.release(own.key);\n      this.#show(own.key, own.value);\n    }\n    if (upserts.size > 0) this.base.confirm(confirmedAt, now);',
+      'this.#own.release(key);\n      this.#show(key, value);\n    }\n    if (upserts.size > 0) this.base.confirm(confirmedAt, now);',
     caughtBy: {
       file: 'changes.test.ts',
       title: 'an empty delta confirms everything: what was stale is fresh',
@@ -154,8 +154,8 @@ export const CHANGES: readonly Fault[] = [
     name: 'a delta confirms what was fetched after it was sent',
     promise: 10,
     file: 'store.ts',
-    find: 'if (later.has(own.key) || this.#unsure.has(own.key)',
-    replace: 'if (this.#unsure.has(own.key)',
+    find: 'if (later.has(key) || this.#unsure.has(key)',
+    replace: 'if (this.#unsure.has(key)',
     caughtBy: {
       file: 'overlap.test.ts',
       title: 'deltas have honest ages: one fetched singly keeps its own until a refresh that was sent later',
@@ -165,8 +165,8 @@ export const CHANGES: readonly Fault[] = [
     name: 'a delta confirms a key that has to be read again',
     promise: 10,
     file: 'store.ts',
-    find: 'if (later.has(own.key) || this.#unsure.has(own.key)',
-    replace: 'if (later.has(own.key)',
+    find: 'if (later.has(key) || this.#unsure.has(key)',
+    replace: 'if (later.has(key)',
     caughtBy: {
       file: 'overlap.test.ts',
       title: 'a delta that overlap: the fetch, sent later, stays, and the next refresh reads the key again',

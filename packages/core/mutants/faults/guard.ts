@@ -204,8 +204,8 @@ export const GUARD: readonly Fault[] = [
     name: 'a row that is gone by age is still held',
     promise: 6,
     file: 'own-entries.ts',
-    find: 'onGone(own.key);',
-    replace: 'void onGone;',
+    find: 'this.#options.onGone(key);',
+    replace: '',
     caughtBy: {
       file: 'survivors-refreshes.test.ts',
       title: 'is released when its age ends, though no refresh has looked at it since',

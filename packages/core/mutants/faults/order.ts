@@ -100,7 +100,7 @@ export const ORDER: readonly Fault[] = [
       try {
         if (patience <= 0) throw OUT_OF_PATIENCE;
         const value = await this.#wait(key, flight, wish, patience, () => OUT_OF_PATIENCE);
-        counters.misses += 1;
+        counters.miss();
         return value;
       } catch (error) {
         // Looked up again: it may have been invalidated meanwhile.
@@ -111,7 +111,7 @@ export const ORDER: readonly Fault[] = [
       try {
         if (patience <= 0) throw OUT_OF_PATIENCE;
         const value = await this.#wait(key, flight, wish, patience, () => OUT_OF_PATIENCE);
-        counters.misses += 1;
+        counters.miss();
         return value;
       } catch (error) {`,
     caughtBy: {
@@ -239,7 +239,7 @@ export const ORDER: readonly Fault[] = [
     name: 'a value that was fetched while a snapshot was read goes with the old set',
     promise: 14,
     file: 'store.ts',
-    find: 'for (const key of later) if (this.#own.get(key) !== undefined) keep(key);',
+    find: 'for (const key of later) if (this.#own.has(key)) keep(key);',
     replace: '',
     caughtBy: LATER_STAYS,
   },

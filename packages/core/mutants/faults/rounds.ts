@@ -109,7 +109,7 @@ export const ROUNDS: readonly Fault[] = [
     name: 'an equal row in a snapshot is a new object if a single answer has landed meanwhile',
     promise: 8,
     file: 'store.ts',
-    find: 'if (value !== undefined) entries.set(own.key, sameOf(value, own.value));',
+    find: 'if (value !== undefined) entries.set(key, sameOf(value, this.staleValue(key)));',
     replace: '',
     caughtBy: OVERLAP,
   },
@@ -231,7 +231,7 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a row that is good again stays in quarantine',
     promise: 9,
     file: 'store.ts',
-    find: 'this.#quarantine.delete(key);\n    this.#putOwn(key, value, confirmedAt);',
+    find: 'this.quarantine.delete(key);\n    this.#putOwn(key, value, confirmedAt);',
     replace: 'this.#putOwn(key, value, confirmedAt);',
     caughtBy: {
       file: 'quarantine.test.ts',

@@ -191,7 +191,7 @@ export const VIEWS: readonly Fault[] = [
     name: 'a key in quarantine is absent in a closed world',
     promise: 11,
     file: 'store.ts',
-    find: 'this.#unsure.has(key) || this.#quarantine.has(key)) return undefined;',
+    find: 'this.#unsure.has(key) || this.quarantine.has(key)) return undefined;',
     replace: 'this.#unsure.has(key)) return undefined;',
     caughtBy: { file: 'absent-keys.test.ts', title: 'a row that is bad is not absent' },
   },

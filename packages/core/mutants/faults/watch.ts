@@ -121,7 +121,7 @@ export const WATCH: readonly Fault[] = [
     name: 'a nudge leaves absent what is absent',
     promise: 11,
     file: 'parts.ts',
-    find: 'if (source.fetchAll === undefined) store.forgetNegatives();',
+    find: 'if (source.fetchAll === undefined) store.negatives.clear();',
     replace: '',
     caughtBy: { file: 'watch.test.ts', title: 'reads again what is held, and forgets what is absent' },
   },

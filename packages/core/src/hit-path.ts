@@ -1,0 +1,65 @@
+/**
+ * A read from memory: one look-up and its counters, without a branch. A branch on what was found, or on whether it is
+ * stale, costs more than all the rest: so the way to read is chosen when the freshness changes, not when it is read, and
+ * what is counted are reads and misses.
+ */
+import type { Counters } from './counters.ts';
+
+interface Memory<T> {
+  /** What readers may see. */
+  readonly live: ReadonlyMap<string, T>;
+  isStale(key: string): boolean;
+}
+
+/** While all that is visible is fresh. */
+class FreshReads<T> {
+  readonly memory: Memory<T>;
+  readonly counters: Counters;
+
+  constructor(memory: Memory<T>, counters: Counters) {
+    this.memory = memory;
+    this.counters = counters;
+  }
+
+  get(key: string): T | undefined {
+    const value = this.memory.live.get(key);
+    this.counters.reads += 1;
+    this.counters.misses += value === undefined ? 1 : 0;
+    return value;
+  }
+}
+
+/** While all that is visible is stale. */
+class StaleReads<T> extends FreshReads<T> {
+  override get(key: string): T | undefined {
+    const value = this.memory.live.get(key);
+    this.counters.reads += 1;
+    this.counters.misses += value === undefined ? 1 : 0;
+    this.counters.staleHits += value === undefined ? 0 : 1;
+    return value;
+  }
+}
+
+/** While some of it is: each is looked at. */
+class MixedReads<T> extends FreshReads<T> {
+  override get(key: string): T | undefined {
+    const value = super.get(key);
+    if (value !== undefined && this.memory.isStale(key)) this.counters.staleHits += 1;
+    return value;
+  }
+}
+
+export type Reads<T> = Pick<FreshReads<T>, 'get'>;
+
+/** The ways to read, by what is visible. */
+export class HitPath<T> {
+  readonly fresh: Reads<T>;
+  readonly stale: Reads<T>;
+  readonly mixed: Reads<T>;
+
+  constructor(memory: Memory<T>, counters: Counters) {
+    this.fresh = new FreshReads(memory, counters);
+    this.stale = new StaleReads(memory, counters);
+    this.mixed = new MixedReads(memory, counters);
+  }
+}
