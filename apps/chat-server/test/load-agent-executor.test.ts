@@ -174,7 +174,7 @@ describe('loadAgentExecutor', () => {
 
   it('lists the agents of a user, and does not call an outage an empty list', async () => {
     const { bench } = agents;
-    const names = async (userId: string) => (await bench.loader.listAgents(userId)).map(({ agentName }) => agentName);
+    const names = (userId: string) => bench.loader.listAgents(userId);
     expect(await names('demo')).toEqual(expect.arrayContaining(['email_digest_agent', 'listener', 'task_coach']));
     expect(await names('stranger')).not.toContain('task_coach');
     const cold = new (bench.constructor as new (database: typeof test.database) => typeof bench)(test.database);

@@ -7,6 +7,7 @@ import { memoByIdentity } from 'evercache';
 import type { Caches } from '../caches.ts';
 import { DatabaseUnavailable } from '../database-unavailable.ts';
 import { AgentNotFound } from '../not-found.ts';
+import { createAgentList } from './agent-list.ts';
 import { type AgentRows, cachedRows, uncachedRows } from './agent-rows.ts';
 import { type AgentCallOptions, type AgentServices, type CompiledAgent, compileAgent } from './compile-agent.ts';
 import { type AgentConfiguration, agentNamePattern } from './rows.ts';
@@ -37,8 +38,11 @@ export interface AgentLoader {
    * @throws as `loadAgentExecutor`
    */
   findAgent(agentName: string, userId: string): Promise<AgentConfiguration>;
-  /** The agents this user may load, by name. Throws DatabaseUnavailable while they are not known. */
-  listAgents(userId: string): Promise<AgentConfiguration[]>;
+  /**
+   * The names of the agents this user may load, in order; the same array until something has changed. Throws
+   * DatabaseUnavailable while they are not known.
+   */
+  listAgents(userId: string): Promise<readonly string[]>;
 }
 
 export function createAgentLoader(caches: Caches, services: AgentServices): AgentLoader {
@@ -46,6 +50,7 @@ export function createAgentLoader(caches: Caches, services: AgentServices): Agen
     compileAgent(configuration, tools, services);
   const fromDatabase = { rows: uncachedRows(caches), compile };
   // An unchanged row is the same object over any number of refreshes, so this compiles once per change.
+  const agentsOf = createAgentList(() => caches.agents.entries(), mayUse);
   const fromCaches = { rows: cachedRows(caches), compile: memoByIdentity(compile) };
 
   const loadAgentExecutor = async (options: LoadOptions): Promise<Agent<never, ToolSet>> => {
@@ -73,10 +78,7 @@ export function createAgentLoader(caches: Caches, services: AgentServices): Agen
       const { state, size } = caches.agents.status();
       // None in memory is only true of the database if the cache says so: else they were never loaded, or are gone.
       if (size === 0 && state !== 'live') throw new DatabaseUnavailable('the agents are not in memory');
-      return [...caches.agents.entries()]
-        .map(([, configuration]) => configuration)
-        .filter((configuration) => mayUse(configuration, userId))
-        .sort((a, b) => (a.agentName < b.agentName ? -1 : 1));
+      return agentsOf(userId);
     },
   };
 }

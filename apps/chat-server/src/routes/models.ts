@@ -1,4 +1,5 @@
 /** The agents a caller may use, as OpenAI's clients list models. */
+import { memoByIdentity } from 'evercache';
 import type { FastifyInstance } from 'fastify';
 import type { AgentLoader } from '../agents/load-agent-executor.ts';
 
@@ -10,9 +11,13 @@ interface Model {
 }
 
 export function modelRoutes(app: FastifyInstance, loader: Pick<AgentLoader, 'findAgent' | 'listAgents'>): void {
-  app.get('/v1/models', async ({ caller }) => {
-    const agents = await loader.listAgents(caller.userId);
-    return { object: 'list', data: agents.map(({ agentName }) => toModel(agentName)) };
+  // Written once per change: the same names are the same array.
+  const written = memoByIdentity((agentNames: readonly string[]) =>
+    Buffer.from(JSON.stringify({ object: 'list', data: agentNames.map(toModel) })),
+  );
+  app.get('/v1/models', async ({ caller }, reply) => {
+    reply.type('application/json; charset=utf-8');
+    return written(await loader.listAgents(caller.userId));
   });
 
   app.get<{ Params: { id: string } }>('/v1/models/:id', async ({ caller, params: { id } }) => {
