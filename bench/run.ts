@@ -9,13 +9,23 @@ import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'no
 import { parseArgs } from 'node:util';
 import { agentLoad } from './agent-load.ts';
 import type { Bench, BenchReport } from './bench.ts';
+import { derive } from './derive.ts';
 import { formatReport } from './format-report.ts';
+import { http } from './http.ts';
 import { memory } from './memory.ts';
 import { reads } from './reads.ts';
 import { refresh } from './refresh.ts';
 import { stampede } from './stampede.ts';
 
-const benches: Readonly<Record<string, Bench>> = { reads, memory, stampede, refresh, 'agent-load': agentLoad };
+const benches: Readonly<Record<string, Bench>> = {
+  reads,
+  memory,
+  stampede,
+  refresh,
+  'agent-load': agentLoad,
+  derive,
+  http,
+};
 
 try {
   await main();

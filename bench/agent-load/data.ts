@@ -45,7 +45,7 @@ export async function prepareData(databaseUrl: string, size: DataSize): Promise<
     );
     await database.query(
       `insert into api_keys (key_hash, prefix, user_id, scopes)
-       select encode(sha256(convert_to('key of user_' || number, 'UTF8')), 'hex'), 'ek_bench', 'user_' || number, '{chat}'
+       select encode(sha256(convert_to('key-of-user_' || number, 'UTF8')), 'hex'), 'ek_bench', 'user_' || number, '{chat}'
        from generate_series(0, $1::integer - 1) as number`,
       [size.users],
     );

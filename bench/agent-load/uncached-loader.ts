@@ -67,7 +67,8 @@ export function createUncachedLoader(
   };
 }
 
-async function check<T>(schema: StandardSchema<T>, row: unknown): Promise<T> {
+/** The row as its schema gives it. */
+export async function check<T>(schema: StandardSchema<T>, row: unknown): Promise<T> {
   const checked = await schema['~standard'].validate(row);
   if (checked.issues !== undefined) throw new Error(checked.issues.map(({ message }) => message).join('; '));
   return checked.value;

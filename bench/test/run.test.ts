@@ -14,7 +14,7 @@ test('names the benches there are when asked for another', async () => {
   await expect(run('no-such-bench')).rejects.toMatchObject({
     code: 1,
     stderr: expect.stringContaining(
-      'expected one of reads, memory, stampede, refresh, agent-load, got "no-such-bench"',
+      'expected one of reads, memory, stampede, refresh, agent-load, derive, http, got "no-such-bench"',
     ),
   });
 });
