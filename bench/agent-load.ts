@@ -28,7 +28,10 @@ const settings = {
   conversationsFromStart: [100, 1000],
   /** Loads per second. */
   rates: [10, 10_000],
-  secondsOfBackground: 120,
+  /** Of the servers' own time: some of what they ask comes once in two minutes. */
+  secondsOfBackground: 240,
+  secondsBeforeBackground: 30,
+  speedOfTime: 6,
 };
 
 type Settings = typeof settings;
@@ -41,6 +44,7 @@ const quickSettings: Settings = {
   loads: 600,
   conversationsFromStart: [20],
   secondsOfBackground: 1,
+  secondsBeforeBackground: 0,
 };
 
 export const agentLoad: Bench = {
@@ -66,17 +70,20 @@ async function run({ quick, seconds, progress }: BenchOptions): Promise<BenchRep
 type Data = Omit<StatementOptions, 'loads'>;
 
 async function measure(data: Data, plan: Settings, progress: BenchOptions['progress']): Promise<Measurement[]> {
-  const { loads, delays, rounds, loadsPerRound, rates, secondsOfBackground: seconds } = plan;
+  const { loads, delays, rounds, loadsPerRound, rates, speedOfTime } = plan;
+  const [secondsBefore, seconds] = [plan.secondsBeforeBackground, plan.secondsOfBackground];
   progress(`time per load, ${delays.join(', ')} ms from the database`);
   const times = await timePerLoad({ ...data, delays, rounds, loads: loadsPerRound });
   progress(`statements of ${loads} loads, everything in memory`);
   const warm = await statementsWhenWarm({ ...data, loads });
-  progress(`background statements at ${rates.join(' and ')} loads/s, for ${seconds} s`);
+  progress(
+    `background statements at ${rates.join(' and ')} loads/s, for ${seconds} s at ${speedOfTime} times the speed`,
+  );
   progress(`meanwhile, statements of ${loads} loads from the start of a process`);
   // Both only count, and each on proxies of its own: neither minds that the other keeps the machine busy.
   const [fromStart, background] = await Promise.all([
     statementsFromStart({ ...data, loads }, plan.conversationsFromStart),
-    backgroundStatements({ ...data, rates, seconds }),
+    backgroundStatements({ ...data, rates, secondsBefore, seconds, speedOfTime }),
   ]);
   return [...times, ...warm, ...fromStart, ...background];
 }
@@ -98,9 +105,10 @@ function judge(measurements: readonly Measurement[], plan: Settings): Target[] {
     },
     { target: 'everything in memory: 0 statements per load', measured: `${perLoad}`, met: perLoad === 0 },
     {
-      target: `background statements per minute: the same at ${plan.rates.join(' and ')} loads/s`,
+      // A refresh that falls on the end of the observation is seen on one side alone.
+      target: `background statements per minute: within 5 % of each other at ${plan.rates.join(' and ')} loads/s`,
       measured: perMinute.map((value) => value.toFixed(1)).join(' and '),
-      met: new Set(perMinute).size === 1,
+      met: Math.max(...perMinute) <= 1.05 * Math.min(...perMinute),
     },
     ...plan.conversationsFromStart.map((conversations) => {
       const name = caseFromStart(plan.loads, conversations);

@@ -19,7 +19,7 @@ interface Crowd {
 }
 
 async function run({ quick, progress }: BenchOptions): Promise<BenchReport> {
-  const rounds = quick ? 2 : 15;
+  const rounds = quick ? 2 : 9;
   const crowds: Crowd[] = [
     { keys: 1, fetches: 10_000 },
     { keys: 100, fetches: 10_000 },

@@ -23,10 +23,17 @@ export class LoadProcess {
   }
 }
 
-/** Starts a process; resolves when it is ready to load. */
-export async function startLoadProcess(setup: LoadProcessSetup): Promise<LoadProcess> {
+/** Starts a process whose time passes so many times as fast; resolves when it is ready to load. */
+export async function startLoadProcess(setup: LoadProcessSetup, speedOfTime = 1): Promise<LoadProcess> {
   const program = fileURLToPath(new URL('./load-process.ts', import.meta.url));
-  const child = fork(program, { stdio: ['ignore', 2, 2, 'ipc'] }); // standard output belongs to the results
+  const fastTime = new URL('./fast-time.ts', import.meta.url).href;
+  const child = fork(program, {
+    stdio: ['ignore', 2, 2, 'ipc'], // standard output belongs to the results
+    ...(speedOfTime !== 1 && {
+      execArgv: [...process.execArgv, '--import', fastTime],
+      env: { ...process.env, SPEED_OF_TIME: `${speedOfTime}` },
+    }),
+  });
   await ask(child, setup);
   return new LoadProcess(child);
 }

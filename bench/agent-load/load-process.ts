@@ -17,6 +17,8 @@ export type LoadRequest =
   | { readonly kind: 'each' }
   /** So many loads by Zipf's law, as fast as they go, several at a time. */
   | { readonly kind: 'burst'; readonly loads: number; readonly lanes: number }
+  /** None, until so many seconds have passed since the contender was opened. */
+  | { readonly kind: 'wait'; readonly seconds: number }
   /** So many loads a second. */
   | { readonly kind: 'pace'; readonly perSecond: number; readonly seconds: number };
 
@@ -27,10 +29,13 @@ export interface LoadResult {
 
 /** Where a server's clock of 10,000 loads a second ticks. */
 const TICK_MS = 10;
+/** Who cannot keep pace does fewer loads, but lets other things happen in time. */
+const LONGEST_TURN_MS = 50;
 
 process.once('disconnect', () => process.exit());
 process.once('message', async ({ contender: name, databaseUrl, conversations }: LoadProcessSetup) => {
   const contender = await openContender(name, databaseUrl);
+  const openedAt = performance.now();
   const draw = createZipf(conversations.length, createRandom(4));
   const loadNext = async (): Promise<void> => void (await contender.load(conversations[draw()]!));
 
@@ -41,6 +46,9 @@ process.once('message', async ({ contender: name, databaseUrl, conversations }: 
         return conversations.length;
       case 'burst':
         return burst(request, loadNext);
+      case 'wait':
+        while (performance.now() < openedAt + request.seconds * 1000) await sleep(TICK_MS);
+        return 0;
       case 'pace':
         return pace(request, loadNext);
     }
@@ -71,8 +79,10 @@ async function pace(
 ): Promise<number> {
   const started = performance.now();
   for (let done = 0; ; await sleep(TICK_MS)) {
-    const elapsed = Math.min((performance.now() - started) / 1000, seconds);
-    for (; done < Math.floor(elapsed * perSecond); done += 1) await load();
+    const now = performance.now();
+    const elapsed = Math.min((now - started) / 1000, seconds);
+    const isLate = (): boolean => performance.now() > now + LONGEST_TURN_MS;
+    for (; done < Math.floor(elapsed * perSecond) && !isLate(); done += 1) await load();
     if (elapsed === seconds) return done;
   }
 }
