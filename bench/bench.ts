@@ -3,15 +3,20 @@
 export interface Bench {
   /** One line for the list of benches. */
   readonly title: string;
+  /** What `npm run bench:check` judges. Default: the rows of contenders whose name begins with "evercache". */
+  readonly better?: Better;
   run(options: BenchOptions): Promise<BenchReport>;
 }
+
+/** Which way a figure gets better; `undefined`: nobody judges it. */
+export type Better = (row: Measurement) => 'lower' | 'higher' | undefined;
 
 export interface BenchOptions {
   /** A smoke run: small, a few seconds, and its figures mean nothing. */
   readonly quick: boolean;
   /** The large sets, too, where a bench has them. */
   readonly large: boolean;
-  /** How long a part runs that needs real time, in seconds. Default: the bench's own. */
+  /** For how long a part is watched that happens by the clock. Default: the bench's own. */
   readonly seconds: number | undefined;
   /** Hears what the bench is doing. */
   readonly progress: (text: string) => void;
@@ -36,6 +41,8 @@ export interface Measurement {
   readonly unit: string;
   /** How many times the value of this case's baseline; `null` where there is none to compare with. */
   readonly ratio: number | null;
+  /** How far the figure may be off by chance, in percent; see `noiseOfMedian`. Only where it was repeated. */
+  readonly noise?: number;
 }
 
 export interface Target {

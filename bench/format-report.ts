@@ -15,15 +15,16 @@ export function formatReport(name: string, { measurements, targets }: BenchRepor
 }
 
 function formatRows(rows: readonly Measurement[]): string[] {
-  const cells = rows.map(({ contender, metric, value, unit, ratio }) => [
+  const cells = rows.map(({ contender, metric, value, unit, ratio, noise }) => [
     contender,
     metric,
     formatNumber(value),
     unit,
     ratio === null ? '' : `× ${formatNumber(ratio)}`,
+    noise ? `± ${noise.toFixed(1)} %` : '',
   ]);
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const rightAligned = new Set([2, 4]);
+  const widths = [0, 1, 2, 3, 4, 5].map((column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const rightAligned = new Set([2, 4, 5]);
   return cells.map((row) => {
     const padded = row.map((cell, column) => {
       return rightAligned.has(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { startPrivatePostgres } from '../test/support/private-postgres.ts';
 import type { Bench, BenchOptions, BenchReport, Measurement, Target } from './bench.ts';
+import { ours } from './check/better.ts';
 import { measureMirror } from './refresh/mirror.ts';
 import { push } from './refresh/push.ts';
 import { measureRows } from './refresh/rows.ts';
@@ -21,6 +22,7 @@ const SETTINGS = { fsync: 'on', full_page_writes: 'on', shared_buffers: '1GB', m
 
 export const refresh: Bench = {
   title: 'a refresh that follows the changes, on PostgreSQL: time, bytes, memory, slices of work; mirrors; push',
+  better: ours(/^(evercache\b|whole snapshot|\d+ rows changed|cache|mirror|log|push)/),
   run,
 };
 

@@ -1,14 +1,16 @@
 /**
  * `npm run bench`: runs all benches, or those that are named. `--json` prints one JSON object a line instead of tables,
- * `--quick` is a smoke run, `--large` takes the large sets too, `--seconds N` sets how long a part runs that needs real
- * time, `--list` names the benches.
- * A run that is not quick saves `results/NAME.json`.
+ * `--quick` is a smoke run, `--large` takes the large sets too, `--seconds N` sets for how long the caches of agent-load
+ * are watched, `--list` names the benches.
+ * A run that is not quick saves `results/NAME.json`; with `--check` (`npm run bench:check`) it is compared with what is
+ * saved there, instead.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { parseArgs } from 'node:util';
 import { agentLoad } from './agent-load.ts';
 import type { Bench, BenchReport } from './bench.ts';
+import { checkBench } from './check/check-bench.ts';
 import { derive } from './derive.ts';
 import { formatReport } from './format-report.ts';
 import { http } from './http.ts';
@@ -39,6 +41,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       json: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       large: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
@@ -55,10 +58,16 @@ async function main(): Promise<void> {
   if (unknown !== undefined) {
     throw new TypeError(`bench: expected one of ${Object.keys(benches).join(', ')}, got "${unknown}"`);
   }
+  if (values.check && values.quick) throw new TypeError('--check: not with --quick, for its figures mean nothing');
   for (const name of names) {
     const loadAtStart = loadavg();
     const progress = (text: string): void => console.error(`${name}: ${text}`);
-    const report = await benches[name]!.run({ quick: values.quick, large: values.large, seconds, progress });
+    const options = { quick: values.quick, large: values.large, seconds, progress };
+    if (values.check) {
+      if (!(await checkBench(name, benches[name]!, options))) process.exitCode = 1;
+      continue;
+    }
+    const report = await benches[name]!.run(options);
     if (values.json) for (const row of report.measurements) console.log(JSON.stringify({ bench: name, ...row }));
     else console.log(formatReport(name, report, values.quick));
     if (!values.quick) save(name, report, loadAtStart);

@@ -4,9 +4,13 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** Half of the values lie this far apart, in percent of the median: how much the machine disturbed the measurement. */
-export function noise(values: readonly number[]): number {
-  return ((quantile(values, 0.75) - quantile(values, 0.25)) / median(values)) * 100;
+/**
+ * How far the median may be off by chance, in percent of it: how far apart the middle half of the values lies, through
+ * the root of their number.
+ */
+export function noiseOfMedian(values: readonly number[]): number {
+  const spread = quantile(values, 0.75) - quantile(values, 0.25);
+  return (spread / median(values) / Math.sqrt(values.length)) * 100;
 }
 
 /** The value that this share of the values does not exceed. */

@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { Measurement } from '../bench.ts';
 import { type ProxyThread, startProxy } from '../proxy-thread.ts';
 import { createRandom, createZipf } from '../random.ts';
-import { median, noise } from '../statistics.ts';
+import { median, noiseOfMedian } from '../statistics.ts';
 import { assertEqualAgents } from './assert-equal-agents.ts';
 import { type Contender, type ContenderName, contenderNames, openContender } from './contenders.ts';
 import type { Conversation } from './data.ts';
@@ -63,14 +63,18 @@ async function measureAt(
     }
   }
   const cached = times.get('cached')!;
-  return contenderNames.flatMap((name) => {
+  return contenderNames.map((name) => {
     const took = times.get(name)!;
-    const ratio = median(took.map((time, round) => time / cached[round]!));
-    const where = { case: caseAtDelay(delay), contender: name };
-    return [
-      { ...where, metric: 'time per load', value: median(took) * 1000, unit: 'µs', ratio },
-      { ...where, metric: 'noise of this', value: noise(took), unit: '%', ratio: null },
-    ];
+    const ratios = took.map((time, round) => time / cached[round]!);
+    return {
+      case: caseAtDelay(delay),
+      contender: name,
+      metric: 'time per load',
+      value: median(took) * 1000,
+      unit: 'µs',
+      ratio: median(ratios),
+      noise: noiseOfMedian(ratios),
+    };
   });
 }
 

@@ -9,7 +9,7 @@ import { TTLCacheService } from 'evercache';
 import pg from 'pg';
 import type { BenchOptions, Measurement, Target } from '../bench.ts';
 import { countsBetween, type ProxyThread, startProxy, totalOf } from '../proxy-thread.ts';
-import { median } from '../statistics.ts';
+import { median, noiseOfMedian } from '../statistics.ts';
 import { collector, plainMap } from './memory.ts';
 import { type Slices, watchSlices } from './slices.ts';
 
@@ -42,9 +42,7 @@ export async function measureRows({ databaseUrl, rows, quick, progress }: RowsBe
       progress(`${rows} rows, ${delay} ms from the database`);
       await proxy.setDelay(delay);
       const name = `${rows} rows, ${delay} ms away`;
-      measurements.push(
-        ...(await refreshes({ admin, proxy, rows, rounds, name, whole: delay === 0 && !quick ? 3 : 1 })),
-      );
+      measurements.push(...(await refreshes({ admin, proxy, rows, rounds, name, whole: quick ? 1 : 3 })));
     }
     progress(`${rows} rows: memory, and slices of work`);
     measurements.push(...(await memoryAndSlices({ admin, databaseUrl, rows, rounds })));
@@ -140,6 +138,7 @@ async function refreshes({ admin, proxy, rows, rounds, name, whole }: Refreshes)
       value: number,
       unitName: string,
       ratio: number | null,
+      noise?: number,
     ): Measurement => ({
       case: name,
       contender,
@@ -147,15 +146,19 @@ async function refreshes({ admin, proxy, rows, rounds, name, whole }: Refreshes)
       value,
       unit: unitName,
       ratio,
+      ...(noise !== undefined && { noise }),
     });
     measurements.push(row('named SELECT 1', 'time', unit, 'ms', 1));
-    measurements.push(row('whole snapshot', 'time', wholeMs, 'ms', wholeMs / unit));
+    // Not in the same rounds: both may be off.
+    const wholeNoise = noiseOfMedian(wholeTimes) + noiseOfMedian(bare);
+    measurements.push(row('whole snapshot', 'time', wholeMs, 'ms', wholeMs / unit, wholeNoise));
     for (const changed of CHANGED) {
       const who = `${changed} rows changed`;
       const ms = median(times.get(changed)!);
       const read = median(bytes.get(changed)!);
       const of = changed === 0 ? undefined : await bytesOf(admin, rows, changed);
-      measurements.push(row(who, 'time', ms, 'ms', ms / unit));
+      const besideBare = times.get(changed)!.map((took, round) => took / bare[round]!);
+      measurements.push(row(who, 'time', ms, 'ms', ms / unit, noiseOfMedian(besideBare)));
       measurements.push(row(who, 'time, of a whole snapshot', ms / wholeMs, 'share', null));
       measurements.push(row(who, 'statements', median(trips.get(changed)!), 'statements', null));
       measurements.push(row(who, 'bytes read', read, 'bytes', of === undefined ? null : read / of));

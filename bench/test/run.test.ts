@@ -19,6 +19,13 @@ test('names the benches there are when asked for another', async () => {
   });
 });
 
+test('refuses to compare a smoke run with the results that are saved', async () => {
+  await expect(run('reads', '--check', '--quick')).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('its figures mean nothing'),
+  });
+});
+
 describe('agent-load', () => {
   usePostgres(); // skips where there is no server: the bench starts one of its own
 
@@ -39,6 +46,7 @@ describe('agent-load', () => {
         value: expect.any(Number),
         unit: expect.any(String),
         ratio: row.ratio === null ? null : expect.any(Number),
+        ...(row.noise !== undefined && { noise: expect.any(Number) }),
       });
     }
     const measured = (name: string, contender: string, metric: string): number | undefined =>
