@@ -30,6 +30,10 @@ export class Staging<T> {
     this.#reading = reading;
   }
 
+  get size(): number {
+    return this.entries.size + this.quarantined.size;
+  }
+
   has(key: string): boolean {
     return this.entries.has(key) || this.quarantined.has(key);
   }
@@ -65,13 +69,14 @@ export class Staging<T> {
     if (row instanceof Aged)
       throw invalid('expected plain values, got one with an age: give the whole answer its age', { key });
     if (row === undefined) throw invalid('expected a value for every key, got undefined, which means absent', { key });
-    if (this.has(key)) throw invalid('expected every key once, got one twice', { key });
     const checked = check(row);
     if (checked instanceof Promise) return checked.then((later) => this.#compare(key, later));
     return this.#compare(key, checked);
   }
 
   #compare(key: string, checked: CheckedRow<T>): Promise<void> | undefined {
+    // A look-up less for each row: what is set without making the map longer was there.
+    const { size } = this;
     if (checked.problem !== undefined) {
       this.quarantined.set(key, checked.problem);
     } else {
@@ -82,6 +87,8 @@ export class Staging<T> {
       else if (before === value) this.unchanged += 1;
       else this.updated.push(key);
     }
+    const isTwice = this.size === size || (this.quarantined.has(key) && this.entries.has(key));
+    if (isTwice) throw this.#reading.invalid('expected every key once, got one twice', { key });
     return this.pause();
   }
 }

@@ -25,7 +25,7 @@ export const ERRORS: readonly Fault[] = [
     name: 'of a key that a snapshot has twice, the later row is taken',
     promise: 5,
     file: 'staging.ts',
-    find: "if (this.has(key)) throw invalid('expected every key once, got one twice', { key });",
+    find: "if (isTwice) throw this.#reading.invalid('expected every key once, got one twice', { key });",
     replace: '',
     caughtBy: CHANGES_NOTHING,
   },
