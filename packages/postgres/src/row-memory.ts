@@ -1,6 +1,6 @@
 /**
- * What rows were made of when everything was read last, so that a text that has not changed is not parsed again: its
- * value is handed over as the very object it was, which costs the cache one `===`.
+ * What rows were made of when they were read last, so that a text that has not changed is not parsed again: its value is
+ * handed over as the very object it was, which costs the cache one `===`.
  *
  * Kept is a hash of each text, not the text. It is SHA-1 cut to 64 bits: Node's own takes as long as 500 characters in a
  * loop of JavaScript would, and nobody can write a row that looks like another one.
@@ -13,7 +13,7 @@ export type Recall = (key: string, text: string, make: () => unknown) => unknown
 /** A reading of everything. */
 export interface WholeReading {
   readonly recall: Recall;
-  /** It has come to its end: from now on its rows are what is known. */
+  /** It has come to its end: its rows are all there are. */
   end(): void;
 }
 
@@ -23,25 +23,33 @@ class KnownRows {
   readonly #values: unknown[] = [];
   #hashes = new Uint32Array(2048);
 
-  has(key: string): boolean {
-    return this.#slots.has(key);
+  get size(): number {
+    return this.#values.length;
   }
 
-  /** `undefined`, which no row is: not known under this hash. */
-  find(key: string, [high, low]: Hash): unknown {
-    const slot = this.#slots.get(key);
-    if (slot === undefined || this.#hashes[2 * slot] !== high || this.#hashes[2 * slot + 1] !== low) return undefined;
-    return this.#values[slot];
+  /** Where a key stands; `undefined`: it is not known. */
+  slotOf(key: string): number | undefined {
+    return this.#slots.get(key);
   }
 
-  set(key: string, [high, low]: Hash, value: unknown): void {
-    const slot = this.#slots.get(key) ?? this.#values.length;
-    if (slot === this.#values.length) this.#slots.set(key, slot);
+  add(key: string): number {
+    const slot = this.#values.length;
+    this.#slots.set(key, slot);
+    this.#values.push(undefined);
     if (2 * slot >= this.#hashes.length) {
       const longer = new Uint32Array(2 * this.#hashes.length);
       longer.set(this.#hashes);
       this.#hashes = longer;
     }
+    return slot;
+  }
+
+  /** `undefined`, which no row is: not known under this hash. */
+  find(slot: number, { high, low }: Hash): unknown {
+    return this.#hashes[2 * slot] === high && this.#hashes[2 * slot + 1] === low ? this.#values[slot] : undefined;
+  }
+
+  set(slot: number, { high, low }: Hash, value: unknown): void {
     this.#hashes[2 * slot] = high;
     this.#hashes[2 * slot + 1] = low;
     this.#values[slot] = value;
@@ -50,41 +58,64 @@ class KnownRows {
 
 export class RowMemory {
   #known = new KnownRows();
+  /** Rows that were not there when everything was read last. */
+  #gone = 0;
 
   /** Some keys are read. What is known of them is brought up to date; others are not remembered, so it stays bounded. */
   readonly recall: Recall = (key, text, make) => {
     const known = this.#known;
+    const slot = known.slotOf(key);
     // Nothing would come of the hash.
-    if (!known.has(key)) return make();
-    const hashed = hashOf(text);
-    const found = known.find(key, hashed);
-    if (found !== undefined) return found;
-    const value = make();
-    known.set(key, hashed, value);
-    return value;
+    if (slot === undefined) return make();
+    return recallAt(known, slot, hashOf(text), make);
   };
 
   /** Everything is read. `forget`: it will be followed by its changes from then on, so nothing has to be known. */
   readAll(forget: boolean): WholeReading {
-    const read = new KnownRows();
+    const known = this.#known;
+    // Where many are gone, those that are left move, each when it is read: no turn has to move them all.
+    const read = forget || this.#gone > known.size / 8 ? new KnownRows() : known;
+    let rows = 0;
     const recall: Recall = (key, text, make) => {
+      rows += 1;
+      const slot = known.slotOf(key);
       const hashed = hashOf(text);
-      const value = this.#known.find(key, hashed) ?? make();
-      read.set(key, hashed, value);
+      if (read === known) return recallAt(known, slot ?? known.add(key), hashed, make);
+      const value = (slot === undefined ? undefined : known.find(slot, hashed)) ?? make();
+      read.set(read.add(key), hashed, value);
       return value;
     };
     return {
       recall: forget ? this.recall : recall,
       end: () => {
         this.#known = read;
+        this.#gone = forget ? 0 : read.size - rows;
       },
     };
   }
 }
 
-type Hash = readonly [high: number, low: number];
+function recallAt(known: KnownRows, slot: number, hashed: Hash, make: () => unknown): unknown {
+  const found = known.find(slot, hashed);
+  if (found !== undefined) return found;
+  const value = make();
+  known.set(slot, hashed, value);
+  return value;
+}
 
+interface Hash {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** The first eight bytes, which are characters here: quicker than to read numbers out of digits. */
 function hashOf(text: string): Hash {
-  const digits = hash('sha1', text, 'hex');
-  return [Number.parseInt(digits.slice(0, 8), 16), Number.parseInt(digits.slice(8, 16), 16)];
+  const bytes = hash('sha1', text, 'binary');
+  return { high: numberAt(bytes, 0), low: numberAt(bytes, 4) };
+}
+
+function numberAt(bytes: string, at: number): number {
+  const high = (bytes.charCodeAt(at) << 8) | bytes.charCodeAt(at + 1);
+  const low = (bytes.charCodeAt(at + 2) << 8) | bytes.charCodeAt(at + 3);
+  return ((high << 16) | low) >>> 0;
 }

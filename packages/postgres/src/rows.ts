@@ -52,10 +52,15 @@ class SingleReader implements RowReader {
   }
 }
 
+interface Group {
+  readonly key: string;
+  readonly texts: string[];
+}
+
 class GroupReader implements RowReader {
   readonly #options: ResolvedOptions;
   readonly #recall: Recall;
-  #group: { readonly key: string; readonly texts: string[] } | undefined;
+  #group: Group | undefined;
 
   constructor(options: ResolvedOptions, recall: Recall) {
     this.#options = options;
@@ -66,7 +71,7 @@ class GroupReader implements RowReader {
     for (const row of rows) {
       const key = keyOf(row, this.#options);
       if (this.#group?.key !== key) {
-        yield* this.finish();
+        if (this.#group !== undefined) yield this.#entryOf(this.#group);
         this.#group = { key, texts: [] };
       }
       const text = row[1];
@@ -75,12 +80,13 @@ class GroupReader implements RowReader {
     }
   }
 
-  *finish(): Iterable<readonly [string, unknown]> {
-    if (this.#group === undefined) return;
-    const { key, texts } = this.#group;
-    this.#group = undefined;
+  finish(): Iterable<readonly [string, unknown]> {
+    return this.#group === undefined ? [] : [this.#entryOf(this.#group)];
+  }
+
+  #entryOf({ key, texts }: Group): readonly [string, unknown] {
     // Each of them is a whole JSON text, so no other list becomes the same text.
-    yield [key, this.#recall(key, texts.join('\n'), () => texts.map((text) => itemOf(text, this.#options)))];
+    return [key, this.#recall(key, texts.join('\n'), () => texts.map((text) => itemOf(text, this.#options)))];
   }
 }
 

@@ -68,14 +68,43 @@ describe('a source that reads everything again', () => {
     expect(parsed).toEqual([]);
   });
 
-  test('remembers nothing of what was read key by key, and nothing of a reading that broke off', async () => {
+  test('remembers nothing of what was read key by key', async () => {
     await database.run(FILL);
     const { parsed, source, read } = counted();
     await source.fetchMany(['1', '2'], context());
-    for await (const _ of await source.fetchAll(context())) break;
     parsed.length = 0;
     await read();
     expect(parsed).toHaveLength(50);
+  });
+
+  test('is right after a reading that broke off', async () => {
+    await database.run(FILL);
+    const { source, read } = counted();
+    const first = await read();
+    await database.run(`update notes set text = 'changed' where id < 40`);
+    for await (const [key] of await source.fetchAll(context())) if (key === '20') break;
+    await database.run(`update notes set text = 'note ' || id where id < 10`);
+    const second = await read();
+    expect(new Set(second.keys())).toEqual(new Set(first.keys()));
+    for (const [key, row] of second) {
+      const text = Number(key) >= 10 && Number(key) < 40 ? 'changed' : `note ${key}`;
+      expect(row).toMatchObject({ id: Number(key), text });
+    }
+  });
+
+  test('forgets what has gone, sooner or later, and keeps the objects of the rest', async () => {
+    await database.run(FILL);
+    const { parsed, read } = counted();
+    const first = await read();
+    await database.run('delete from notes where id > 20');
+    await read();
+    await read();
+    parsed.length = 0;
+    await database.run(`insert into notes select n, n % 3, 'note ' || n from generate_series(21, 50) as n`);
+    const again = await read();
+    expect(parsed).toHaveLength(30);
+    const kept = [...again].filter(([key, row]) => first.get(key) === row).map(([key]) => Number(key));
+    expect(kept.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
   });
 
   test('does not bring back what came after it and went again', async () => {
