@@ -8,6 +8,7 @@ import pg from 'pg';
 import { startPrivatePostgres } from '../test/support/private-postgres.ts';
 import type { Bench, BenchOptions, BenchReport, Measurement, Target } from './bench.ts';
 import { ours } from './check/better.ts';
+import { measureInMemory } from './refresh/in-memory.ts';
 import { measureMirror } from './refresh/mirror.ts';
 import { push } from './refresh/push.ts';
 import { measureRows } from './refresh/rows.ts';
@@ -35,7 +36,8 @@ async function run({ quick, large, progress }: BenchOptions): Promise<BenchRepor
   );
   const sizes = quick ? [QUICK_ROWS] : large ? [ROWS, LARGE_ROWS] : [ROWS];
   try {
-    const parts: { readonly measurements: readonly Measurement[]; readonly targets: readonly Target[] }[] = [];
+    const inMemory = await measureInMemory({ quick, progress });
+    const parts: { readonly measurements: readonly Measurement[]; readonly targets: readonly Target[] }[] = [inMemory];
     for (const rows of sizes) {
       parts.push(await measureRows({ databaseUrl: await server.createDatabase(), rows, quick, progress }));
     }
