@@ -1,4 +1,5 @@
 /** Rows on their way in: checked, compared with what is held, and set aside until the whole answer is there. */
+import { typeName } from './describe.ts';
 import type { CheckedRow } from './schema.ts';
 import { Slice } from './slice.ts';
 import { Aged } from './source.ts';
@@ -90,11 +91,6 @@ export function isIterable(
   value: unknown,
 ): value is Iterable<readonly [string, unknown]> | AsyncIterable<readonly [string, unknown]> {
   return typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value);
-}
-
-/** For messages about what came instead. */
-export function typeName(value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
 }
 
 export function isAge(ageMs: unknown): ageMs is number {

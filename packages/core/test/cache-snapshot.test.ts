@@ -245,10 +245,11 @@ test('wrong options are a TypeError that says what was expected', () => {
   const { cache, clock } = setUp({ rows: rowsOf('a') });
   const wrong = [
     [{ maxage: '1m' }, 'snapshot: unknown option "maxage"; did you mean "maxAge"?'],
-    [{ maxAge: 0 }, 'snapshot: expected maxAge to be a duration greater than 0, got 0'],
+    [{ maxAge: 0 }, 'cache "test": snapshot: option "maxAge": expected a duration greater than 0 and finite'],
+    [{ maxAge: null }, 'got null'],
     [{ maxAge: -1 }, 'got -1'],
     [{ maxAge: Number.POSITIVE_INFINITY }, 'got Infinity'],
-    [{ maxAge: 'soon' }, 'got soon'],
+    [{ maxAge: 'soon' }, 'got "soon"'],
     [null, 'snapshot: expected an object of options, got null'],
     ['1m', 'snapshot: expected an object of options'],
   ] as const;
