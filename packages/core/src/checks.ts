@@ -21,7 +21,7 @@ export function checkNames(where: string, given: unknown, known: readonly string
 }
 
 /** A name that is none of those that are known. */
-function unknownName(what: string, name: unknown, known: readonly string[]): TypeError {
+export function unknownName(what: string, name: unknown, known: readonly string[]): TypeError {
   const meant = typeof name === 'string' ? nearest(name, known) : undefined;
   const hint = meant === undefined ? `expected one of ${known.join(', ')}` : `did you mean "${meant}"?`;
   return new TypeError(`${what} ${describe(name)}; ${hint}`);
@@ -30,6 +30,10 @@ function unknownName(what: string, name: unknown, known: readonly string[]): Typ
 /** An option that is not what it should be. */
 export function wrongOption(where: string, option: string, expected: string, got: unknown): TypeError {
   return new TypeError(`${where}: option "${option}": expected ${expected}, got ${describe(got)}`);
+}
+
+export function checkFunction(where: string, given: unknown): void {
+  if (typeof given !== 'function') throw new TypeError(`${where}: expected a function, got ${describe(given)}`);
 }
 
 export function checkFlag(where: string, option: string, given: unknown): void {
