@@ -60,8 +60,9 @@ export class Staging<T> {
 
   #add(entry: readonly [string, unknown]): Promise<void> | undefined {
     const { invalid, check } = this.#reading;
-    const key: unknown = entry?.[0];
-    const row: unknown = entry?.[1];
+    // A text of two letters can be taken apart as well, and is no pair.
+    if (!Array.isArray(entry)) throw invalid(`expected every entry to be [key, value], got ${typeName(entry)}`);
+    const [key, row]: readonly unknown[] = entry;
     if (typeof key !== 'string') throw invalid(`expected every key to be a string, got ${typeName(key)}`);
     if (row instanceof Aged)
       throw invalid('expected plain values, got one with an age: give the whole answer its age', { key });
