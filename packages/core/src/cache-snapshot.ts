@@ -126,6 +126,7 @@ export class Snapshots<T> {
     checkNames(where, options, ['maxAge']);
     const { maxAge: given = '1m' } = options;
     const maxAge = toMs(where, 'maxAge', given, POSITIVE_FINITE);
+    if (this.#calls.isStopped) throw this.#calls.error('stopped', 'the cache is stopped');
     const snapshot: CacheSnapshot<T> = new CacheSnapshot<T>({
       view: this.#store.views.open(this.#store.live),
       generation: this.#store.generation,

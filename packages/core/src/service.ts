@@ -257,6 +257,7 @@ export class TTLCacheService<T> implements Cache<T> {
    * ```ts
    * using prices = cache.snapshot();
    * ```
+   * @throws CacheError with code `stopped` after a stop.
    */
   snapshot(options?: SnapshotOptions): CacheSnapshot<T> {
     return this.#snapshots.open(options);

@@ -77,6 +77,11 @@ export class SourceCalls {
     return new CacheError({ code, cache: this.cache, message, ...details });
   }
 
+  /** From `stop` to the next `start`. */
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
   /** The source is failing or the cache is stopped: no call would be made now, but for a probe. */
   get areRefused(): boolean {
     return this.#stopped || this.#options.breaker.state !== 'closed';

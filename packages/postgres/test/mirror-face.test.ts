@@ -53,6 +53,9 @@ describe('a table or a view of a mirror', () => {
     await registry.stopAll();
     expect([view.get('1'), view.size, view.status().state]).toEqual([undefined, 0, 'stopped']);
     await expect(view.fetch('1')).rejects.toMatchObject({ code: 'stopped', cache: 'tools of agents' });
+    for (const face of [view, mirror.tables.tools]) {
+      expect(() => face.snapshot()).toThrow(expect.objectContaining({ code: 'stopped' }));
+    }
     await registry.startAll();
     expect(view.get('4')).toEqual([]);
   });
@@ -83,6 +86,19 @@ describe('a table or a view of a mirror', () => {
     }
     await mirror.start();
     expect([names('1'), ahead.get('9999'), view.size, ticks]).toEqual([['tool 1', 'tool 2'], { id: 9999 }, 9994, 31]);
+  });
+
+  test('may be stopped by a listener of the load that is just being told of', async () => {
+    const { mirror, view } = mirrorOf(database.pool);
+    for (const event of ['state', 'refresh', 'change'] as const) {
+      const off = mirror.on(event, () => void mirror.stop());
+      await mirror.start();
+      await mirror.stop();
+      off();
+      expect([view.get('1'), view.size]).toEqual([undefined, 0]);
+      await mirror.start();
+      expect(view.get('4')).toEqual([]);
+    }
   });
 
   test('is unknown after an invalidation until everything was read again; others are not', async () => {
