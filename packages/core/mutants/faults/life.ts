@@ -87,7 +87,7 @@ export const LIFE: readonly Fault[] = [
     find: 'if (session !== this.#session) return;\n    if (report',
     replace: 'if (report',
     caughtBy: {
-      file: 'lifecycle.test.ts',
+      file: 'first-load.test.ts',
       title: "is quiet with onStartFailure: 'throw' if it was stopped meanwhile",
     },
   },
