@@ -59,6 +59,8 @@ export function createCaches(database: Database, keep: Keep = keepNothing): Cach
         refreshInterval: '30s',
         // Whoever revokes most of the keys means it: that must not wait for a second answer.
         guard: { acceptAfter: 1 },
+        // Whoever makes up keys must not take their turn from those who were given one: see ask-together.ts.
+        maxAbsentPerSecond: Number.POSITIVE_INFINITY,
       }),
     ),
     // Read on demand, for there are too many pairs to hold them all. What is held is read again in one statement a

@@ -1,6 +1,7 @@
 /** The SELECTs behind the caches. What a row must look like is decided by the schemas in agents/rows.ts. */
 import { type PostgresRow, type PostgresSource, postgresSource } from '@evercache/postgres';
 import type { Source } from 'evercache';
+import { askTogether } from './ask-together.ts';
 import type { Database } from './database.ts';
 import { type Keep, keepNothing } from './snapshots.ts';
 
@@ -64,7 +65,7 @@ export function createSources(database: Database, keep: Keep = keepNothing): Sou
       postgresSource({ client, select: agentConfigurations, key: 'agentName' }),
       agentConfigurations,
     ),
-    apiKeys: keep('api-keys', postgresSource({ client, select: apiKeys, key: 'keyHash' }), apiKeys),
+    apiKeys: keep('api-keys', askTogether(postgresSource({ client, select: apiKeys, key: 'keyHash' })), apiKeys),
     instructions:
       keep === keepNothing ? orNone(instructions) : keep('user-instructions', instructions, userInstructions),
   };

@@ -98,6 +98,40 @@ describe('the end of a key', () => {
   });
 });
 
+describe('a flood of made-up keys', () => {
+  /** Everybody's address is that of the proxy, where there is one. */
+  const flood = async (count: number, remoteAddress: string): Promise<number[]> => {
+    const answers = Array.from({ length: count }, () =>
+      server.app.inject({ url: '/v1/models', remoteAddress, headers: { authorization: `Bearer ${makeApiKey()}` } }),
+    );
+    return (await Promise.all(answers)).map(({ statusCode }) => statusCode);
+  };
+  const withKey = (key: string, remoteAddress: string) =>
+    server.app.inject({ url: '/v1/models', remoteAddress, headers: { authorization: `Bearer ${key}` } });
+
+  test('takes nothing from others: a key that was made a moment ago works at once, and none is told to wait', async () => {
+    const before = server.flaky.calls;
+    const codes = new Set<number>();
+    for (let wave = 0; wave < 12; wave += 1) for (const code of await flood(200, '203.0.113.9')) codes.add(code);
+    expect([...codes]).toEqual([401]);
+    // Whoever asks while a statement is under way shares the next one.
+    expect(server.flaky.calls - before).toBeLessThan(120);
+    for (const address of ['198.51.100.7', '203.0.113.9']) {
+      const key = await createApiKey(server.database, { userId: 'new', scopes: ['chat'] });
+      expect((await withKey(key, address)).statusCode).toBe(200);
+    }
+    expect(server.caches.apiKeys.stats().rateLimited).toBe(0);
+  });
+
+  test('that goes on is no reason to wait either', async () => {
+    const flooding = flood(500, '203.0.113.9');
+    const key = await createApiKey(server.database, { userId: 'new', scopes: ['chat'] });
+    const more = flood(500, '203.0.113.9');
+    expect((await withKey(key, '198.51.100.7')).statusCode).toBe(200);
+    expect(new Set([...(await flooding), ...(await more)])).toEqual(new Set([401]));
+  });
+});
+
 describe('while the database is away', () => {
   beforeAll(async () => {
     await get('/v1/models', `Bearer ${server.keys.demo}`);

@@ -188,10 +188,25 @@ function reject(world: World): void {
 
 function open(world: World, maxAge: number): void {
   const { cache, step, now } = world;
+  if (world.life === 'stopped') {
+    const said = failureOf(() => cache.snapshot({ maxAge }));
+    world.expect(13, said === 'stopped', () => `a snapshot after stop: ${said}`);
+    return;
+  }
   const entries = new Map<string, Value>(cache.entries());
   const snapshot = cache.snapshot({ maxAge });
   const { generation } = cache.status();
   world.snapshots.add({ snapshot, entries, generation, endsAt: now + maxAge, step, closed: false });
+}
+
+/** The code of what this throws. */
+function failureOf(act: () => unknown): unknown {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error;
+  }
 }
 
 function close({ snapshots }: World, pick: number): void {

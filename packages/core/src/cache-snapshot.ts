@@ -1,8 +1,8 @@
 /** One unchanging generation, to be read over several awaits. */
+import { callOf, checkNames, POSITIVE_FINITE, toMs } from './checks.ts';
 import type { Clock } from './clock.ts';
-import { type Duration, parseDuration } from './duration.ts';
+import type { Duration } from './duration.ts';
 import type { CacheError } from './errors.ts';
-import { checkNames } from './options.ts';
 import type { SourceCalls } from './source-calls.ts';
 import type { Store } from './store.ts';
 import type { View } from './views.ts';
@@ -122,17 +122,16 @@ export class Snapshots<T> {
   }
 
   open(options: SnapshotOptions = {}): CacheSnapshot<T> {
-    checkNames('snapshot', options, ['maxAge']);
-    const { maxAge = '1m' } = options;
-    const ms = parseDuration(maxAge);
-    if (ms === undefined || !(ms > 0 && Number.isFinite(ms))) {
-      throw new TypeError(`snapshot: expected maxAge to be a duration greater than 0, got ${String(maxAge)}`);
-    }
+    const where = callOf(this.#calls.cache, 'snapshot');
+    checkNames(where, options, ['maxAge']);
+    const { maxAge: given = '1m' } = options;
+    const maxAge = toMs(where, 'maxAge', given, POSITIVE_FINITE);
+    if (this.#calls.isStopped) throw this.#calls.error('stopped', 'the cache is stopped');
     const snapshot: CacheSnapshot<T> = new CacheSnapshot<T>({
       view: this.#store.views.open(this.#store.live),
       generation: this.#store.generation,
       clock: this.#clock,
-      maxAge: ms,
+      maxAge,
       onClose: () => this.#open.delete(snapshot),
       closed: (why) => this.#calls.error('stopped', why),
     });

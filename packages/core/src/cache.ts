@@ -11,8 +11,8 @@ export interface RefreshOptions {
   /** Read only these keys again. */
   readonly keys?: readonly string[];
   /**
-   * Ask the source, report what would change, and change nothing. A refresh that is waiting to run anyway answers for
-   * it. @default false
+   * Ask the source, report what would change (with `dryRun: true`), and change nothing. A refresh that is waiting to run
+   * anyway answers for it, without that mark. @default false
    */
   readonly dryRun?: boolean;
 }

@@ -1,6 +1,7 @@
 /** Reads what has changed to its end, aside, so that readers see nothing of it before it is whole. */
+import { typeName } from './describe.ts';
 import type { Cursor, Delta } from './source.ts';
-import { isAge, isIterable, type Reading, Staging, typeName } from './staging.ts';
+import { isAge, isIterable, type Reading, Staging } from './staging.ts';
 
 /** A delta that was read to its end. */
 export interface StagedDelta<T> {

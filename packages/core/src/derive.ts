@@ -1,4 +1,5 @@
 /** Things computed from values: once per value, and gone with it. Identity is version. */
+import { checkFunction } from './checks.ts';
 
 /** A view of a cache in which each value is replaced by what was computed from it. */
 export interface Derived<D> {
@@ -15,6 +16,7 @@ export function deriveFrom<T, D>(
   held: () => Pick<ReadonlyMap<string, T>, 'has' | 'size'>,
   compute: (value: T) => D,
 ): Derived<D> {
+  checkFunction('derive', compute);
   const byObject = new WeakMap<WeakKey, { readonly derived: D }>();
   // A primitive has no identity of its own: what was computed from it is remembered with its key.
   const byKey = new Map<string, { readonly value: T; readonly derived: D }>();
@@ -68,6 +70,7 @@ class Node<R> {
  * are dropped with the objects they were computed from, so at least one argument has to be an object.
  */
 export function memoByIdentity<A extends readonly unknown[], R>(compute: (...inputs: A) => R): (...inputs: A) => R {
+  checkFunction('memoByIdentity', compute);
   const root = new Node<R>();
   return (...inputs) => {
     // Objects first, so that what is kept for primitives hangs below something that can be collected.

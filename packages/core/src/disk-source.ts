@@ -3,11 +3,11 @@
  * draft while they stream by, and the draft is thrown away or made true when the cache says what became of it.
  */
 import { resolve } from 'node:path';
+import { checkNames } from './checks.ts';
 import type { Draft } from './disk-draft.ts';
 import { DiskKeeper } from './disk-keeper.ts';
 import { currentMoment, type Moment } from './disk-moment.ts';
 import { inWaves, SINGLE_CALLS_AT_A_TIME } from './limited.ts';
-import { checkNames } from './options.ts';
 import {
   Aged,
   type Cursor,

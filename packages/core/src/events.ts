@@ -1,4 +1,6 @@
 /** Typed events. A listener that throws, or rejects, harms nobody else: it is a process warning. */
+import { callOf, unknownName } from './checks.ts';
+import { describe } from './describe.ts';
 import type { CacheError } from './errors.ts';
 import type { CacheState, RefreshReport } from './status.ts';
 
@@ -35,6 +37,8 @@ export interface CacheChange {
 }
 
 export type CacheEventName = keyof CacheEvents;
+const NAMES: readonly CacheEventName[] = ['refresh', 'change', 'error', 'held', 'quarantine', 'state'];
+
 export type CacheListener<Name extends CacheEventName> = (event: CacheEvents[Name]) => void;
 
 /** The listeners of one cache; also for what stands in the place of one. */
@@ -46,7 +50,13 @@ export class Events {
     this.#cache = cache;
   }
 
+  /** @throws TypeError where there is no such event, or the listener is no function. */
   on<Name extends CacheEventName>(name: Name, listener: CacheListener<Name>): () => void {
+    const where = callOf(this.#cache, 'on');
+    if (!NAMES.includes(name)) throw unknownName(`${where}: unknown event`, name, NAMES);
+    if (typeof listener !== 'function') {
+      throw new TypeError(`${where}: expected the listener of "${name}" to be a function, got ${describe(listener)}`);
+    }
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
     return () => listeners.delete(listener);

@@ -1,10 +1,10 @@
 /** The reads that may ask the source: what is fresh comes from memory, the rest is waited for, but not for long. */
+import { assertKey, assertKeys, callOf, checkFlag, checkNames, NOT_NEGATIVE, toMs, wrongOption } from './checks.ts';
 import type { Clock } from './clock.ts';
 import type { Counters } from './counters.ts';
-import { type Duration, parseDuration } from './duration.ts';
+import type { Duration } from './duration.ts';
 import type { CacheError } from './errors.ts';
 import type { Flight, Loader } from './loader.ts';
-import { checkNames } from './options.ts';
 import { waitWithin } from './patience.ts';
 import type { SourceCalls } from './source-calls.ts';
 import type { Store } from './store.ts';
@@ -52,6 +52,9 @@ interface Wish {
   readonly timeout: number | undefined;
 }
 
+/** Of a caller who has none. */
+const NO_WISH: Wish = { reason: 'fetch', fresh: false, signal: undefined, timeout: undefined };
+
 /** The soft timeout is over: time for the stale value, or for waiting on where there is none any more. */
 const OUT_OF_PATIENCE = new Error('out of patience');
 
@@ -64,21 +67,17 @@ export class Fetching<T> {
 
   /** Not an async function: a hit costs one settled promise, no more. */
   fetch(key: string, options?: FetchOptions): Promise<T | undefined> {
-    if (options?.fresh !== true) {
-      const { store, counters } = this.#options;
-      const value = store.live.get(key);
-      if (value !== undefined && (store.allFresh || !store.isStale(key))) {
-        counters.reads += 1;
-        return Promise.resolve(value);
-      }
-    }
-    return (options === undefined ? this.#share(key) : undefined) ?? this.#ask(key, options);
+    // Options are checked before memory is asked: a wrong one is wrong whatever is held.
+    if (options !== undefined) return this.#ask(key, options);
+    const value = this.#fresh(key);
+    if (value !== undefined) return Promise.resolve(value);
+    return this.#share(key) ?? this.#ask(key, undefined);
   }
 
   async fetchMany(keys: Iterable<string>, options?: FetchOptions): Promise<ReadonlyMap<string, T>> {
-    const wish = toWish('fetch', options);
+    const wish = this.#wish('fetchMany', options);
     this.#assertRunning(undefined);
-    const { found, failures, requested } = await this.#askMany(keys, wish);
+    const { found, failures, requested } = await this.#askMany(this.#keys('fetchMany', keys), wish);
     const [first] = failures;
     if (first === undefined) return found;
     throw this.#options.calls.error(
@@ -91,10 +90,13 @@ export class Fetching<T> {
   async warm(keys: Iterable<string>): Promise<WarmReport> {
     if (this.#options.isStopped()) {
       // Nor a flight that a fetch after the next start could join.
-      const requested = new Set(assertKeys(keys)).size;
+      const requested = this.#keys('warm', keys).size;
       return { requested, loaded: 0, absent: 0, failed: requested };
     }
-    const { found, failures, requested } = await this.#askMany(keys, toWish('warm', undefined));
+    const { found, failures, requested } = await this.#askMany(this.#keys('warm', keys), {
+      ...NO_WISH,
+      reason: 'warm',
+    });
     const failed = failures.length;
     return { requested, loaded: found.size, absent: requested - found.size - failed, failed };
   }
@@ -106,6 +108,15 @@ export class Fetching<T> {
     if (absentFor !== undefined || missingTtl === 0) return absentFor;
     const missingFor = store.missingFromBaseFor(key, now);
     return missingFor !== undefined && missingFor <= missingTtl ? missingFor : undefined;
+  }
+
+  /** What memory answers without asking anybody, counted as a hit. */
+  #fresh(key: string): T | undefined {
+    const { store, counters } = this.#options;
+    const value = store.live.get(key);
+    if (value === undefined || !(store.allFresh || !store.isStale(key))) return undefined;
+    counters.reads += 1;
+    return value;
   }
 
   /** In a crowd: the promise of the flight under way itself, where that is all there is to wait for. */
@@ -121,8 +132,10 @@ export class Fetching<T> {
 
   async #ask(key: string, options: FetchOptions | undefined): Promise<T | undefined> {
     const { loader, counters } = this.#options;
-    assertKey(key);
-    const wish = toWish('fetch', options);
+    assertKey(key, this.#options.calls.cache, 'fetch');
+    const wish = this.#wish('fetch', options);
+    const value = wish.fresh ? undefined : this.#fresh(key);
+    if (value !== undefined) return value;
     this.#assertRunning(key);
     if (!wish.fresh && this.absentFor(key, this.#options.clock.now()) !== undefined) {
       counters.absentHits += 1;
@@ -133,18 +146,16 @@ export class Fetching<T> {
   }
 
   async #askMany(
-    keys: Iterable<string>,
+    wanted: ReadonlySet<string>,
     wish: Wish,
   ): Promise<{ found: Map<string, T>; failures: CacheError[]; requested: number }> {
-    const { store, loader, counters, clock } = this.#options;
-    const wanted = new Set(assertKeys(keys));
+    const { loader, counters, clock } = this.#options;
     const answers = new Map<string, T | undefined>();
     const missing: string[] = [];
     const now = clock.now();
     for (const key of wanted) {
-      const value = store.live.get(key);
-      if (!wish.fresh && value !== undefined && (store.allFresh || !store.isStale(key))) {
-        counters.reads += 1;
+      const value = wish.fresh ? undefined : this.#fresh(key);
+      if (value !== undefined) {
         answers.set(key, value);
       } else if (!wish.fresh && this.absentFor(key, now) !== undefined) {
         counters.absentHits += 1;
@@ -171,7 +182,7 @@ export class Fetching<T> {
     );
     const found = new Map<string, T>();
     for (const [key, value] of answers) if (value !== undefined) found.set(key, value);
-    return { found, failures, requested: answers.size };
+    return { found, failures, requested: wanted.size };
   }
 
   /** Waits for a flight as long as this caller wants to; a stale value is a reason not to wait long. */
@@ -233,34 +244,30 @@ export class Fetching<T> {
     return age !== undefined && age <= maxAge ? store.staleValue(key) : undefined;
   }
 
+  /** The different keys that were handed over. */
+  #keys(method: string, keys: Iterable<string>): ReadonlySet<string> {
+    return new Set(assertKeys(keys, this.#options.calls.cache, method));
+  }
+
+  #wish(method: string, options: FetchOptions | undefined): Wish {
+    if (options === undefined) return NO_WISH;
+    const where = callOf(this.#options.calls.cache, method);
+    checkNames(where, options, ['signal', 'timeout', 'fresh']);
+    const { signal, timeout, fresh = false } = options;
+    checkFlag(where, 'fresh', fresh);
+    if (signal !== undefined && !isSignal(signal)) throw wrongOption(where, 'signal', 'an AbortSignal', signal);
+    const ms = timeout === undefined ? undefined : toMs(where, 'timeout', timeout, NOT_NEGATIVE);
+    return { reason: 'fetch', fresh, signal, timeout: ms };
+  }
+
   #assertRunning(key: string | undefined): void {
     if (this.#options.isStopped()) throw this.#options.calls.error('stopped', 'the cache is stopped', { key });
   }
 }
 
-function assertKey(key: unknown): asserts key is string {
-  if (typeof key !== 'string')
-    throw new TypeError(`expected a key to be a string, got ${key === null ? 'null' : typeof key}`);
-}
-
-/** The keys, as an array. A string is iterable too, but never meant as keys of one letter each. */
-export function assertKeys(keys: Iterable<string>): readonly string[] {
-  if (typeof keys !== 'object' || keys === null || !(Symbol.iterator in keys)) {
-    throw new TypeError(`expected an iterable of keys, got ${keys === null ? 'null' : typeof keys}`);
-  }
-  const all = [...keys];
-  for (const key of all) assertKey(key);
-  return all;
-}
-
-function toWish(reason: string, options: FetchOptions = {}): Wish {
-  checkNames('fetch', options, ['signal', 'timeout', 'fresh']);
-  const { signal, timeout, fresh = false } = options;
-  const ms = timeout === undefined ? undefined : parseDuration(timeout);
-  if (timeout !== undefined && !(ms !== undefined && ms >= 0)) {
-    throw new TypeError(`expected timeout to be a duration of 0 or more, got ${String(timeout)}`);
-  }
-  return { reason, fresh, signal, timeout: ms };
+/** By its shape: signals of another realm, or of another library, do as well. */
+function isSignal(signal: Partial<AbortSignal> | null): boolean {
+  return typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
 }
 
 /** The message without the cache's name, to be told inside another. */

@@ -1,6 +1,7 @@
 export type { BreakerState } from './breaker.ts';
 export type { Cache, RefreshOptions } from './cache.ts';
 export type { CacheSnapshot, Frozen, SnapshotOptions } from './cache-snapshot.ts';
+export { assertKey, assertKeys } from './checks.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { type Derived, deriveFrom, memoByIdentity } from './derive.ts';
 export type { OnDiskOptions } from './disk-source.ts';

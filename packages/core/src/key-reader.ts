@@ -1,5 +1,6 @@
 /** Asks the source for single keys, and stores the answers that may be stored. Used by loads and by refreshes. */
 
+import { typeName } from './describe.ts';
 import type { CacheError } from './errors.ts';
 import type { CacheEvents, Events } from './events.ts';
 import type { Fence } from './fence.ts';
@@ -122,14 +123,14 @@ export class KeyReader<T> {
   }
 
   async #request(keys: readonly string[], context: FetchContext, sent: Sent): Promise<KeyAnswer<T>[]> {
-    const { source } = this.#options;
+    const { source, calls } = this.#options;
     if (keys.length === 1 && source.fetchOne !== undefined) {
       return [await this.#answer(keys[0]!, await source.fetchOne(keys[0]!, context), sent)];
     }
     const found = await source.fetchMany!(keys, context);
     if (typeof found?.get !== 'function') {
-      const problem = new TypeError(`expected fetchMany to answer a Map, got ${typeof found}`);
-      throw Object.assign(problem, { reachable: true });
+      const key = keys.length === 1 ? { key: keys[0]! } : {};
+      throw calls.error('invalid-snapshot', `expected fetchMany to answer a Map, got ${typeName(found)}`, key);
     }
     const slice = new Slice();
     const answers: (KeyAnswer<T> | Promise<KeyAnswer<T>>)[] = [];

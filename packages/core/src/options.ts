@@ -1,7 +1,17 @@
 /** The options of a cache: checked once, then a frozen object without gaps. */
+import {
+  checkFlag,
+  checkNames,
+  NOT_NEGATIVE,
+  NOT_NEGATIVE_FINITE,
+  POSITIVE,
+  POSITIVE_FINITE,
+  type Range,
+  toMs,
+  wrongOption,
+} from './checks.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { type Duration, parseDuration } from './duration.ts';
-import { nearest } from './nearest.ts';
+import type { Duration } from './duration.ts';
 import type { StandardSchema } from './schema.ts';
 import type { Source } from './source.ts';
 
@@ -97,6 +107,9 @@ export interface ResolvedOptions<T> {
   readonly clock: Clock;
 }
 
+/** As messages say it. */
+const WHERE = 'TTLCacheService';
+
 const KNOWN_OPTIONS = [
   'name',
   'source',
@@ -134,7 +147,7 @@ const SOURCE_METHODS = [
 
 /** Checks the options and fills the gaps; what is wrong throws one TypeError: option, expected, got. */
 export function resolveOptions<T>(options: TTLCacheOptions<T>): ResolvedOptions<T> {
-  checkNames('TTLCacheService', options, KNOWN_OPTIONS);
+  checkNames(WHERE, options, KNOWN_OPTIONS);
   const { name, source, schema } = options;
   if (typeof name !== 'string' || name === '') fail('name', 'a non-empty string', name);
   checkSource(source);
@@ -148,9 +161,9 @@ export function resolveOptions<T>(options: TTLCacheOptions<T>): ResolvedOptions<
   if (onStartFailure !== 'continue' && onStartFailure !== 'throw') {
     fail('onStartFailure', "'continue' or 'throw'", onStartFailure);
   }
-  if (typeof freeze !== 'boolean') fail('freeze', 'a boolean', freeze);
+  checkFlag(WHERE, 'freeze', freeze);
   const { closedWorld = false, maxAbsentPerSecond = 100 } = options;
-  if (typeof closedWorld !== 'boolean') fail('closedWorld', 'a boolean', closedWorld);
+  checkFlag(WHERE, 'closedWorld', closedWorld);
   if (closedWorld && !hasSnapshot) fail('closedWorld', 'false for a source without fetchAll', closedWorld);
   if (!(typeof maxAbsentPerSecond === 'number' && maxAbsentPerSecond > 0)) {
     fail('maxAbsentPerSecond', 'a number greater than 0, or Infinity', maxAbsentPerSecond);
@@ -176,31 +189,6 @@ export function resolveOptions<T>(options: TTLCacheOptions<T>): ResolvedOptions<
   });
 }
 
-/**
- * Refuses names that are not known: a typing error must not silently mean "the default".
- * @throws TypeError with the name that was probably meant, or all that are known.
- */
-export function checkNames(where: string, given: unknown, known: readonly string[]): void {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new TypeError(`${where}: expected an object of options, got ${describe(given)}`);
-  }
-  const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const meant = nearest(unknown, known);
-  const hint = meant === undefined ? `expected one of ${known.join(', ')}` : `did you mean "${meant}"?`;
-  throw new TypeError(`${where}: unknown option ${describe(unknown)}; ${hint}`);
-}
-
-interface Range {
-  readonly text: string;
-  readonly holds: (ms: number) => boolean;
-}
-
-const POSITIVE: Range = { text: 'greater than 0', holds: (ms) => ms > 0 };
-const POSITIVE_FINITE: Range = { text: 'greater than 0 and finite', holds: (ms) => ms > 0 && Number.isFinite(ms) };
-const NOT_NEGATIVE: Range = { text: 'of 0 or more', holds: (ms) => ms >= 0 };
-const NOT_NEGATIVE_FINITE: Range = { text: 'of 0 or more and finite', holds: (ms) => ms >= 0 && Number.isFinite(ms) };
-
 type DurationOption =
   | 'ttl'
   | 'refreshInterval'
@@ -218,11 +206,7 @@ function duration(
 ): number | undefined {
   const given = options[name] === undefined ? fallback : options[name];
   if (given === undefined) return undefined;
-  const ms = parseDuration(given);
-  if (ms === undefined || !range.holds(ms)) {
-    fail(name, `a duration ${range.text}: milliseconds, or like '250ms', '10s', '5m', '2h', '1d'`, given);
-  }
-  return ms;
+  return toMs(WHERE, name, given, range);
 }
 
 function maxEntries({ maxEntries: given }: CommonOptions, hasSnapshot: boolean): number {
@@ -235,7 +219,7 @@ function maxEntries({ maxEntries: given }: CommonOptions, hasSnapshot: boolean):
 }
 
 function guardOf(given: Partial<Guard> = {}): Guard {
-  checkNames('TTLCacheService: option "guard"', given, KNOWN_IN_GUARD);
+  checkNames(`${WHERE}: option "guard"`, given, KNOWN_IN_GUARD);
   const { maxRemovedShare = 0.5, minRows = 20, acceptAfter = 2 } = given;
   if (!(typeof maxRemovedShare === 'number' && maxRemovedShare > 0 && maxRemovedShare <= 1)) {
     fail('guard.maxRemovedShare', 'a number greater than 0, up to 1', maxRemovedShare);
@@ -257,10 +241,10 @@ function checkSource(source: Source<unknown>): void {
     if (given !== undefined && typeof given !== 'function') fail(`source.${method}`, 'a function', given);
   }
   if (source.fetchAll === undefined && source.fetchOne === undefined && source.fetchMany === undefined) {
-    throw new TypeError('TTLCacheService: option "source": expected fetchAll, fetchOne or fetchMany, got none of them');
+    throw new TypeError(`${WHERE}: option "source": expected fetchAll, fetchOne or fetchMany, got none of them`);
   }
   if (source.fetchChanges !== undefined && source.fetchAll === undefined) {
-    throw new TypeError('TTLCacheService: option "source": expected fetchAll beside fetchChanges, got none');
+    throw new TypeError(`${WHERE}: option "source": expected fetchAll beside fetchChanges, got none`);
   }
 }
 
@@ -273,11 +257,5 @@ function clockOf(clock: Clock | undefined): Clock {
 }
 
 function fail(option: string, expected: string, got: unknown): never {
-  throw new TypeError(`TTLCacheService: option "${option}": expected ${expected}, got ${describe(got)}`);
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
-  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
-  return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
+  throw wrongOption(WHERE, option, expected, got);
 }

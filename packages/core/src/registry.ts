@@ -1,5 +1,6 @@
 /** Several caches that start and stop together. */
 import type { Cache } from './cache.ts';
+import { describe } from './describe.ts';
 import type { CacheStats } from './status.ts';
 
 /** What a registry holds: a cache of any kind. */
@@ -10,9 +11,14 @@ export class CacheRegistry implements Iterable<AnyCache> {
 
   /**
    * Adds a cache under its name and returns it.
-   * @throws TypeError where the name is taken.
+   * @throws TypeError where it is no cache, or the name is taken.
    */
   register<C extends AnyCache>(cache: C): C {
+    if (!isCache(cache)) {
+      throw new TypeError(
+        `CacheRegistry: expected a cache, with a name, start(), stop() and stats(), got ${describe(cache)}`,
+      );
+    }
     if (this.#caches.has(cache.name)) {
       throw new TypeError(`CacheRegistry: expected every cache to have a name of its own, got "${cache.name}" twice`);
     }
@@ -46,6 +52,12 @@ export class CacheRegistry implements Iterable<AnyCache> {
   [Symbol.iterator](): Iterator<AnyCache> {
     return this.#caches.values();
   }
+}
+
+/** As far as a registry needs it to be one. */
+function isCache(given: Partial<AnyCache> | null | undefined): boolean {
+  if (typeof given?.name !== 'string' || given.name === '') return false;
+  return [given.start, given.stop, given.stats].every((method) => typeof method === 'function');
 }
 
 async function all(work: readonly Promise<void>[]): Promise<void> {

@@ -1,17 +1,12 @@
 /** The cache: the face that its parts have in common, and their life from start to stop. */
 import type { Cache, RefreshOptions } from './cache.ts';
 import { type CacheSnapshot, type SnapshotOptions, Snapshots } from './cache-snapshot.ts';
+import { assertKeys, callOf, checkFlag, checkNames } from './checks.ts';
 import type { Counters } from './counters.ts';
 import { type Derived, deriveFrom } from './derive.ts';
 import type { CacheEventName, CacheListener } from './events.ts';
-import { assertKeys, type FetchOptions, type WarmReport } from './fetching.ts';
-import {
-  checkNames,
-  type OptionsWithSchema,
-  type ResolvedOptions,
-  resolveOptions,
-  type TTLCacheOptions,
-} from './options.ts';
+import type { FetchOptions, WarmReport } from './fetching.ts';
+import { type OptionsWithSchema, type ResolvedOptions, resolveOptions, type TTLCacheOptions } from './options.ts';
 import { assemble, type Parts } from './parts.ts';
 import { settledWithin } from './patience.ts';
 import { EVERYTHING } from './round.ts';
@@ -180,7 +175,7 @@ export class TTLCacheService<T> implements Cache<T> {
    * forgotten, but what the source keeps for the next start could not be told.
    */
   async invalidate(keyOrKeys: string | readonly string[]): Promise<void> {
-    const keys = assertKeys(Array.isArray(keyOrKeys) ? keyOrKeys : [keyOrKeys]);
+    const keys = assertKeys(Array.isArray(keyOrKeys) ? keyOrKeys : [keyOrKeys], this.name, 'invalidate');
     for (const key of keys) {
       this.#parts.fence.invalidate(key);
       this.#parts.loader.forget(key);
@@ -214,10 +209,13 @@ export class TTLCacheService<T> implements Cache<T> {
    * report says it.
    */
   async refresh(options: RefreshOptions = {}): Promise<RefreshReport> {
-    checkNames('refresh', options, ['full', 'keys', 'dryRun']);
-    const { full = false, keys, dryRun = false } = options;
-    const whole = full || keys === undefined;
-    const request = { whole, full, keys: keys === undefined ? [] : assertKeys(keys), dryRun, insist: true };
+    const where = callOf(this.name, 'refresh');
+    checkNames(where, options, ['full', 'keys', 'dryRun']);
+    const { full = false, keys: given, dryRun = false } = options;
+    checkFlag(where, 'full', full);
+    checkFlag(where, 'dryRun', dryRun);
+    const keys = given === undefined ? [] : assertKeys(given, this.name, 'refresh');
+    const request = { whole: full || given === undefined, full, keys, dryRun, insist: true };
     return this.#parts.refresher.refresh({ ...EVERYTHING, ...request, reason: 'manual' });
   }
 
@@ -250,6 +248,7 @@ export class TTLCacheService<T> implements Cache<T> {
    * ```ts
    * using prices = cache.snapshot();
    * ```
+   * @throws CacheError with code `stopped` after a stop.
    */
   snapshot(options?: SnapshotOptions): CacheSnapshot<T> {
     return this.#snapshots.open(options);

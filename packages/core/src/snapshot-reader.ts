@@ -2,9 +2,10 @@
  * Reads a snapshot to its end, checks each row and compares it with what is held: in slices, aside, so that readers
  * see nothing of it before it is whole.
  */
+import { typeName } from './describe.ts';
 import { CacheError } from './errors.ts';
 import type { Cursor, Snapshot } from './source.ts';
-import { isAge, isIterable, type Reading, Staging, typeName } from './staging.ts';
+import { isAge, isIterable, type Reading, Staging } from './staging.ts';
 
 /** A snapshot that was read to its end. */
 export interface StagedSnapshot<T> {

@@ -54,6 +54,11 @@ export class SourceCalls {
     this.#options = options;
   }
 
+  /** The name of the cache they are made for. */
+  get cache(): string {
+    return this.#options.cache;
+  }
+
   start(): void {
     this.#stopped = false;
   }
@@ -69,7 +74,12 @@ export class SourceCalls {
     message: string,
     details: Pick<CacheErrorDetails, 'key' | 'cause' | 'partial'> = {},
   ): CacheError {
-    return new CacheError({ code, cache: this.#options.cache, message, ...details });
+    return new CacheError({ code, cache: this.cache, message, ...details });
+  }
+
+  /** From `stop` to the next `start`. */
+  get isStopped(): boolean {
+    return this.#stopped;
   }
 
   /** The source is failing or the cache is stopped: no call would be made now, but for a probe. */
@@ -162,7 +172,7 @@ export class SourceCalls {
   }
 
   #toCacheError(cause: unknown, key: string | undefined): CacheError {
-    if (CacheError.isInstance(cause) && cause.cache === this.#options.cache) return cause;
+    if (CacheError.isInstance(cause) && cause.cache === this.cache) return cause;
     const said = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : 'no message';
     return this.error('source-failed', `the source failed: ${said}`, { key, cause });
   }

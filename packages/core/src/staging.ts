@@ -1,4 +1,5 @@
 /** Rows on their way in: checked, compared with what is held, and set aside until the whole answer is there. */
+import { typeName } from './describe.ts';
 import type { CheckedRow } from './schema.ts';
 import { Slice } from './slice.ts';
 import { Aged } from './source.ts';
@@ -63,8 +64,9 @@ export class Staging<T> {
 
   #add(entry: readonly [string, unknown]): Promise<void> | undefined {
     const { invalid, check } = this.#reading;
-    const key: unknown = entry?.[0];
-    const row: unknown = entry?.[1];
+    // A text of two letters can be taken apart as well, and is no pair.
+    if (!Array.isArray(entry)) throw invalid(`expected every entry to be [key, value], got ${typeName(entry)}`);
+    const [key, row]: readonly unknown[] = entry;
     if (typeof key !== 'string') throw invalid(`expected every key to be a string, got ${typeName(key)}`);
     if (row instanceof Aged)
       throw invalid('expected plain values, got one with an age: give the whole answer its age', { key });
@@ -97,12 +99,6 @@ export function isIterable(
   value: unknown,
 ): value is Iterable<readonly [string, unknown]> | AsyncIterable<readonly [string, unknown]> {
   return typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value);
-}
-
-/** For messages about what came instead. */
-export function typeName(value: unknown): string {
-  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
-  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value;
 }
 
 export function isAge(ageMs: unknown): ageMs is number {

@@ -15,7 +15,7 @@ export type CacheState = 'idle' | 'starting' | 'live' | 'degraded' | 'held' | 's
 export interface RefreshReport {
   /**
    * `unchanged`: confirmed, and nothing differs. `held`: removals wait for confirmation, everything else is published.
-   * `failed` and `stopped` changed nothing that readers see.
+   * `failed` and `stopped` changed nothing that readers see. Of a dry run: what it would have been.
    */
   readonly outcome: 'published' | 'unchanged' | 'held' | 'failed' | 'stopped';
   /** `snapshot`: all keys were read; `delta`: only what has changed, or some keys. */
@@ -34,7 +34,7 @@ export interface RefreshReport {
   readonly tookMs: number;
   /** Removals that wait for confirmation, where the outcome is `held`. */
   readonly held?: number;
-  /** It was only tried: nothing was published. */
+  /** It was only tried: nothing was published, whatever the outcome, and it is counted as no refresh. */
   readonly dryRun?: true;
   readonly error?: CacheError;
 }

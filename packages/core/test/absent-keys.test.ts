@@ -190,6 +190,19 @@ describe.each(WITH_KEYS)('a flood of unknown keys, with $shape', ({ methods }) =
     expect(cache.stats().rateLimited).toBe(3);
   });
 
+  test('does not keep a refresh from bringing a key that appears meanwhile', async () => {
+    const set = setUp<string>({ methods, maxAbsentPerSecond: 0.1 });
+    const { source, cache } = set;
+    await load(set);
+    await flood(set, 3);
+    source.rows.set('new', 'new');
+    await expect(cache.fetch('new')).rejects.toMatchObject({ code: 'rate-limited' });
+    await cache.refresh(source.fetchAll ? {} : { keys: ['new'] });
+    expect(await cache.fetch('new')).toBe('new');
+    expect(await cache.fetch('new', { fresh: true })).toBe('new');
+    await cache.stop();
+  });
+
   test('refuses a part of a fetchMany: what can be answered is in the error', async () => {
     const set = setUp<string>({ methods, rows: ROWS, maxAbsentPerSecond: 0.1 });
     const { source, cache } = set;

@@ -204,6 +204,26 @@ describe('a snapshot is closed', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  test('from the beginning where the cache is stopped: there is none, and no timer for it', async () => {
+    const set = setUp<{ v: string }>({ rows: rowsOf('ab') });
+    const { cache, clock } = set;
+    using before = cache.snapshot();
+    expect(before.size).toBe(0);
+    await load(set);
+    await cache.stop();
+    const says = 'cache "test": the cache is stopped';
+    expect(() => cache.snapshot()).toThrow(says);
+    expect(() => cache.snapshot({ maxAge: '1d' })).toThrow(expect.objectContaining({ code: 'stopped', cache: 'test' }));
+    // What is wrong with the call is said first: it would be wrong after a start, too.
+    expect(() => cache.snapshot({ maxage: '1d' } as object)).toThrow(TypeError);
+    expect(clock.pendingTimers).toBe(0);
+    const started = cache.start();
+    cache.snapshot().close();
+    await started;
+    expect(cache.snapshot().size).toBe(2);
+    await cache.stop();
+  });
+
   test('when it is older than its maxAge, a minute if nothing is said', async () => {
     const set = setUp({ rows: rowsOf('ab') });
     const { cache, clock } = set;
@@ -245,10 +265,11 @@ test('wrong options are a TypeError that says what was expected', () => {
   const { cache, clock } = setUp({ rows: rowsOf('a') });
   const wrong = [
     [{ maxage: '1m' }, 'snapshot: unknown option "maxage"; did you mean "maxAge"?'],
-    [{ maxAge: 0 }, 'snapshot: expected maxAge to be a duration greater than 0, got 0'],
+    [{ maxAge: 0 }, 'cache "test": snapshot: option "maxAge": expected a duration greater than 0 and finite'],
+    [{ maxAge: null }, 'got null'],
     [{ maxAge: -1 }, 'got -1'],
     [{ maxAge: Number.POSITIVE_INFINITY }, 'got Infinity'],
-    [{ maxAge: 'soon' }, 'got soon'],
+    [{ maxAge: 'soon' }, 'got "soon"'],
     [null, 'snapshot: expected an object of options, got null'],
     ['1m', 'snapshot: expected an object of options'],
   ] as const;

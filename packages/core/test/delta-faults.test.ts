@@ -41,6 +41,7 @@ describe('a delta that is wrong changes nothing, and the next round is a snapsho
   const LIES: readonly (readonly [string, Behaviour])[] = [
     ['a key twice', { lie: [upsert, upsert] }],
     ['a key that is no string', { lie: [upsert, [7, 'new']] }],
+    ['a text of two letters for a pair', { lie: [upsert, '10' as never] }],
     ['a row that is undefined', { lie: [upsert, ['1', undefined]] }],
     ['a key that is upserted and deleted', { lie: [upsert], deletes: ['1', '0'] }],
     ['a deleted key that is no string', { lie: [upsert], deletes: [null] }],

@@ -222,3 +222,15 @@ describe('memoByIdentity', () => {
     await Promise.all([tools.cache.stop(), agents.cache.stop()]);
   });
 });
+
+test.each([
+  [undefined, 'undefined'],
+  [5, '5'],
+  [{}, 'a value of type object'],
+])('%s is no function to compute with, and is refused before anything is read', (compute, came) => {
+  const { cache } = setUp<string>();
+  expect(() => cache.derive(compute as never)).toThrow(new TypeError(`derive: expected a function, got ${came}`));
+  expect(() => memoByIdentity(compute as never)).toThrow(
+    new TypeError(`memoByIdentity: expected a function, got ${came}`),
+  );
+});

@@ -40,6 +40,10 @@ const NO_SNAPSHOTS: readonly { readonly fault: string; readonly answer: () => un
   { fault: 'has an undefined value', answer: () => [A, ['b', undefined]], code: 'invalid-snapshot' },
   { fault: 'has an undefined value in a stream', answer: () => stream(A, ['b', undefined]), code: 'invalid-snapshot' },
   { fault: 'is a list of objects, not of pairs', answer: () => [{ key: 'a' }], code: 'invalid-snapshot' },
+  { fault: 'has a text of two letters for a pair', answer: () => [A, 'bc'], code: 'invalid-snapshot' },
+  { fault: 'has a text for a pair in a stream', answer: () => stream(A, 'bc'), code: 'invalid-snapshot' },
+  { fault: 'is a list of texts of two letters', answer: () => new Set(['ab', 'bc']), code: 'invalid-snapshot' },
+  { fault: 'has an object for a pair', answer: () => [A, { 0: 'b', 1: 'new' }], code: 'invalid-snapshot' },
   { fault: 'has a hole', answer: () => [A, undefined], code: 'invalid-snapshot' },
   { fault: 'is undefined', answer: () => undefined, code: 'invalid-snapshot' },
   { fault: 'is null', answer: () => null, code: 'invalid-snapshot' },
@@ -229,16 +233,38 @@ describe.each(SHAPES)('with $shape', ({ methods }) => {
   });
 });
 
-test('an answer of fetchMany that is no Map is an error, and does not open the breaker', async () => {
-  for (const answer of [undefined, null, {}, { a: 'a' }, 'a', 7, new Set(['a'])]) {
-    const source: Source<string> = { fetchMany: async () => answer as never };
-    const cache = new TTLCacheService<string>({ name: 'test', source, clock: new SteadyClock() });
+test('an answer of fetchMany that is no Map is an invalid answer: it changes nothing, and does not open the breaker', async () => {
+  for (const [answer, came] of [
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [{}, 'object'],
+    [{ a: 'a' }, 'object'],
+    ['a', 'string'],
+    [7, 'number'],
+    [new Set(['a']), 'object'],
+    [[['a', 'a']], 'an array'],
+  ] as const) {
+    const clock = new SteadyClock();
+    let next: unknown = new Map([['held', 'old']]);
+    const source: Source<string> = { fetchMany: async () => next as never };
+    const cache = new TTLCacheService<string>({ name: 'test', source, clock, ttl: '5m' });
+    await cache.fetch('held');
+    await clock.advance('6m');
+    next = answer;
+    const says = `expected fetchMany to answer a Map, got ${came}`;
     for (let call = 1; call <= 4; call += 1) {
-      await expect(cache.fetch('a')).rejects.toMatchObject({ code: 'source-failed' });
-      await expect(cache.fetchMany(['a', 'b'])).rejects.toThrow('expected fetchMany to answer a Map');
+      const error = await cache.fetch('a').catch((error: unknown) => error);
+      expect(error).toMatchObject({ code: 'invalid-snapshot', key: 'a', message: `cache "test": ${says}` });
+      const many = cache.fetchMany(['a', 'b']);
+      await expect(many).rejects.toMatchObject({ code: 'invalid-snapshot', partial: new Map() });
+      await expect(many).rejects.toThrow(says);
+      expect(await cache.fetch('held')).toBe('old');
+      const { outcome, error: failure } = await cache.refresh({ keys: ['held', 'a'] });
+      expect([outcome, failure?.code]).toEqual(['failed', 'invalid-snapshot']);
     }
-    expect(cache.status().breaker).toBe('closed');
+    expect(cache.status()).toMatchObject({ breaker: 'closed' });
     expect(cache.inspect('a').state).toBe('unknown');
+    await cache.stop();
   }
 });
 

@@ -105,6 +105,32 @@ describe('a listener', () => {
   });
 });
 
+test('an event that is none, and a listener that is none, are refused with what was expected and what came', () => {
+  const { cache } = setUp<string>();
+  const listen = cache.on.bind(cache) as (name: unknown, listener: unknown) => () => void;
+  const all = 'refresh, change, error, held, quarantine, state';
+  for (const [name, says] of [
+    ['refesh', 'unknown event "refesh"; did you mean "refresh"?'],
+    ['Change', 'unknown event "Change"; did you mean "change"?'],
+    ['hit', `unknown event "hit"; expected one of ${all}`],
+    ['__proto__', `unknown event "__proto__"; expected one of ${all}`],
+    [undefined, `unknown event undefined; expected one of ${all}`],
+    [Symbol('change'), `unknown event a value of type symbol; expected one of ${all}`],
+  ] as const) {
+    expect(() => listen(name, () => undefined)).toThrow(new TypeError(`cache "test": on: ${says}`));
+  }
+  for (const [listener, came] of [
+    [5, '5'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [{ handleEvent: () => undefined }, 'a value of type object'],
+  ] as const) {
+    const says = `cache "test": on: expected the listener of "refresh" to be a function, got ${came}`;
+    expect(() => listen('refresh', listener)).toThrow(new TypeError(says));
+  }
+  for (const name of all.split(', ')) listen(name, () => undefined)();
+});
+
 describe('change', () => {
   test.each(WITH_SNAPSHOT)(
     'says what a refresh changed, all of it, and comes when it can be read ($shape)',

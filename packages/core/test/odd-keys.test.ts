@@ -67,19 +67,32 @@ describe.each(SHAPES)('with $shape', ({ methods }) => {
       [null, 'null'],
       [1, 'number'],
       [{}, 'object'],
-      [['a'], 'object'],
+      [['a'], 'an array'],
     ] as const) {
-      const message = `expected a key to be a string, got ${name}`;
-      await expect(cache.fetch(key as never)).rejects.toThrow(new TypeError(message));
-      await expect(cache.fetch(key as never, { fresh: true })).rejects.toThrow(message);
-      await expect(cache.fetchMany(['a', key as never])).rejects.toThrow(message);
+      const says = (method: string): TypeError =>
+        new TypeError(`cache "test": ${method}: expected a key to be a string, got ${name}`);
+      await expect(cache.fetch(key as never)).rejects.toThrow(says('fetch'));
+      await expect(cache.fetch(key as never, { fresh: true })).rejects.toThrow(says('fetch'));
+      await expect(cache.fetchMany(['a', key as never])).rejects.toThrow(says('fetchMany'));
+      await expect(cache.warm(['a', key as never])).rejects.toThrow(says('warm'));
+      await expect(cache.invalidate(['a', key as never])).rejects.toThrow(says('invalidate'));
+      await expect(cache.refresh({ keys: ['a', key as never] })).rejects.toThrow(says('refresh'));
       expect(cache.get(key as never)).toBeUndefined();
       expect(cache.has(key as never)).toBe(false);
       expect(cache.inspect(key as never).state).toBe('unknown');
     }
-    await expect(cache.fetchMany('abc')).rejects.toThrow('expected an iterable of keys, got string');
-    await expect(cache.fetchMany(undefined as never)).rejects.toThrow('expected an iterable of keys, got undefined');
-    await expect(cache.fetchMany(null as never)).rejects.toThrow('expected an iterable of keys, got null');
+    for (const [keys, name] of [
+      ['abc', 'string'],
+      [undefined, 'undefined'],
+      [null, 'null'],
+      [{ a: 1 }, 'object'],
+    ] as const) {
+      const says = (method: string): TypeError =>
+        new TypeError(`cache "test": ${method}: expected an iterable of keys, got ${name}`);
+      await expect(cache.fetchMany(keys as never)).rejects.toThrow(says('fetchMany'));
+      await expect(cache.warm(keys as never)).rejects.toThrow(says('warm'));
+      if (keys !== undefined) await expect(cache.refresh({ keys: keys as never })).rejects.toThrow(says('refresh'));
+    }
     expect(source.count()).toBe(0);
   });
 });

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { checkNames } from '../src/checks.ts';
 import { parseDuration } from '../src/duration.ts';
 import { systemClock, TTLCacheService } from '../src/index.ts';
 import { nearest } from '../src/nearest.ts';
-import { checkNames, type ResolvedOptions, resolveOptions } from '../src/options.ts';
+import { type ResolvedOptions, resolveOptions } from '../src/options.ts';
 import { VirtualClock } from '../testing/index.ts';
-import { setUp } from './support/set-up.ts';
 
 const onDemand = { fetchOne: async () => 'a' };
 const whole = { fetchAll: async () => [] };
@@ -290,14 +290,4 @@ describe('what is not said', () => {
     expect((await cache.refresh()).outcome).toBe('unchanged');
     await cache.stop();
   });
-});
-
-test('the options of one call are checked as well, before the source is asked', async () => {
-  const { cache, source } = setUp<string>({ rows: [['a', 'a']] });
-  const wrong = { frsh: true } as object;
-  await expect(cache.fetch('a', wrong)).rejects.toThrow('fetch: unknown option "frsh"; did you mean "fresh"?');
-  await expect(cache.fetchMany(['a'], wrong)).rejects.toThrow('did you mean "fresh"?');
-  await expect(cache.refresh({ ful: true } as object)).rejects.toThrow('did you mean "full"?');
-  expect(() => cache.snapshot({ maxage: 1 } as object)).toThrow('did you mean "maxAge"?');
-  expect(source.count()).toBe(0);
 });

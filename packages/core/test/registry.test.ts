@@ -43,6 +43,27 @@ describe('CacheRegistry', () => {
     expect(() => registry.register(make('one'))).toThrow('got "one" twice');
   });
 
+  test('takes caches and nothing else', () => {
+    const registry = new CacheRegistry();
+    const { stop, ...unstoppable } = { name: 'x', start: () => undefined, stop: () => undefined, stats: () => ({}) };
+    for (const [wrong, came] of [
+      [undefined, 'undefined'],
+      [null, 'null'],
+      [{}, 'a value of type object'],
+      ['tools', '"tools"'],
+      [new Map(), 'a value of type object'],
+      [unstoppable, 'a value of type object'],
+      [{ ...unstoppable, stop, name: '' }, 'a value of type object'],
+      [TTLCacheService, 'a value of type function'],
+    ] as const) {
+      const says = `CacheRegistry: expected a cache, with a name, start(), stop() and stats(), got ${came}`;
+      expect(() => registry.register(wrong as never)).toThrow(new TypeError(says));
+    }
+    expect([...registry]).toEqual([]);
+    registry.register({ ...unstoppable, stop } as never);
+    expect(registry.get('x')).toBeDefined();
+  });
+
   test('takes any name', () => {
     const registry = new CacheRegistry();
     for (const name of ['__proto__', 'constructor', ' ']) registry.register(make(name));

@@ -53,6 +53,9 @@ describe('a table or a view of a mirror', () => {
     await registry.stopAll();
     expect([view.get('1'), view.size, view.status().state]).toEqual([undefined, 0, 'stopped']);
     await expect(view.fetch('1')).rejects.toMatchObject({ code: 'stopped', cache: 'tools of agents' });
+    for (const face of [view, mirror.tables.tools]) {
+      expect(() => face.snapshot()).toThrow(expect.objectContaining({ code: 'stopped' }));
+    }
     await registry.startAll();
     expect(view.get('4')).toEqual([]);
   });
@@ -85,6 +88,19 @@ describe('a table or a view of a mirror', () => {
     expect([names('1'), ahead.get('9999'), view.size, ticks]).toEqual([['tool 1', 'tool 2'], { id: 9999 }, 9994, 31]);
   });
 
+  test('may be stopped by a listener of the load that is just being told of', async () => {
+    const { mirror, view } = mirrorOf(database.pool);
+    for (const event of ['state', 'refresh', 'change'] as const) {
+      const off = mirror.on(event, () => void mirror.stop());
+      await mirror.start();
+      await mirror.stop();
+      off();
+      expect([view.get('1'), view.size]).toEqual([undefined, 0]);
+      await mirror.start();
+      expect(view.get('4')).toEqual([]);
+    }
+  });
+
   test('is unknown after an invalidation until everything was read again; others are not', async () => {
     const { mirror, view, names } = mirrorOf(database.pool);
     await mirror.start();
@@ -113,7 +129,31 @@ describe('a table or a view of a mirror', () => {
     await view.invalidateAll();
     expect([view.get('3'), view.size]).toEqual([undefined, 0]);
     expect(await view.fetch('3')).toEqual(other);
-    await expect(view.invalidate(undefined as unknown as string)).rejects.toThrow(TypeError);
+  });
+
+  test('refuses keys and options that are none, also of what is in memory, and says where', async () => {
+    const { mirror, view } = mirrorOf(database.pool);
+    await mirror.start();
+    const wrong = undefined as never;
+    const { name } = view;
+    for (const [method, refused] of [
+      ['fetch', view.fetch(wrong)],
+      ['fetchMany', view.fetchMany(['1', wrong])],
+      ['warm', view.warm([wrong])],
+      ['invalidate', view.invalidate(wrong)],
+    ] as const) {
+      const says = `cache "${name}": ${method}: expected a key to be a string, got undefined`;
+      await expect(refused).rejects.toThrow(new TypeError(says));
+    }
+    await expect(view.fetch('1', { tiemout: 1 } as object)).rejects.toThrow('did you mean "timeout"?');
+    await expect(view.fetchMany(['1'], { fresh: 'no' as never })).rejects.toThrow('expected a boolean, got "no"');
+    for (const face of [mirror, view]) {
+      const says = `cache "${mirror.name}": refresh: `;
+      await expect(face.refresh({ keys: [5 as never] })).rejects.toThrow(`${says}expected a key to be a string`);
+      for (const options of [null, 5, 'all', { ful: true }]) {
+        await expect(face.refresh(options as never)).rejects.toThrow(says);
+      }
+    }
   });
 
   test('sees a key that came a moment ago as soon as it is asked for', async () => {

@@ -38,6 +38,26 @@ export const ERRORS: readonly Fault[] = [
     caughtBy: CHANGES_NOTHING,
   },
   {
+    name: 'a text of two letters is taken for a key and a value',
+    promise: 5,
+    file: 'staging.ts',
+    find: 'if (!Array.isArray(entry)) throw',
+    replace: "if (!Array.isArray(entry) && typeof entry !== 'string') throw",
+    caughtBy: CHANGES_NOTHING,
+  },
+  {
+    name: 'an answer of fetchMany that is no Map counts as an outage',
+    promise: 5,
+    file: 'key-reader.ts',
+    find: "throw calls.error('invalid-snapshot', `expected fetchMany",
+    replace: "throw calls.error('source-failed', `expected fetchMany",
+    caughtBy: {
+      file: 'errors-are-never-data.test.ts',
+      title:
+        'an answer of fetchMany that is no Map is an invalid answer: it changes nothing, and does not open the breaker',
+    },
+  },
+  {
     name: 'a failed load says absent',
     promise: 5,
     file: 'loader.ts',

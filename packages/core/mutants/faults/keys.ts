@@ -174,7 +174,7 @@ export const KEYS: readonly Fault[] = [
   {
     name: 'the empty text is no key',
     promise: 12,
-    file: 'fetching.ts',
+    file: 'checks.ts',
     find: "if (typeof key !== 'string')\n    throw",
     replace: "if (typeof key !== 'string' || key === '')\n    throw",
     caughtBy: ANY_STRING,

@@ -70,13 +70,24 @@ export const LIFE: readonly Fault[] = [
     caughtBy: { file: 'original-defects.test.ts', title: 'nothing is served after stop' },
   },
   {
+    name: 'a stopped cache gives snapshots, with a timer each',
+    promise: 13,
+    file: 'cache-snapshot.ts',
+    find: 'if (this.#calls.isStopped) throw',
+    replace: 'if (false as boolean) throw',
+    caughtBy: {
+      file: 'cache-snapshot.test.ts',
+      title: 'from the beginning where the cache is stopped: there is none, and no timer for it',
+    },
+  },
+  {
     name: 'a start that was stopped meanwhile ends the one that came after it',
     promise: 13,
     file: 'service.ts',
     find: 'if (session !== this.#session) return;\n    if (report',
     replace: 'if (report',
     caughtBy: {
-      file: 'lifecycle.test.ts',
+      file: 'first-load.test.ts',
       title: "is quiet with onStartFailure: 'throw' if it was stopped meanwhile",
     },
   },

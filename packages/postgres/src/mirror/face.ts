@@ -4,6 +4,8 @@
  * key exist. What is special is where a value comes from.
  */
 import {
+  assertKey,
+  assertKeys,
   type Cache,
   type CacheChange,
   CacheError,
@@ -22,7 +24,6 @@ import {
   type SnapshotOptions,
   type WarmReport,
 } from 'evercache';
-import { assertKeys } from './assert-keys.ts';
 import type { MirrorCore } from './mirror-core.ts';
 import { MARKERS } from './mirror-source.ts';
 import type { Shown } from './tables.ts';
@@ -135,9 +136,7 @@ export abstract class MirrorFace<V> implements Cache<V> {
   }
 
   async fetch(key: string, options?: FetchOptions): Promise<V | undefined> {
-    if (typeof key !== 'string') {
-      throw new TypeError(`expected a key to be a string, got ${key === null ? 'null' : typeof key}`);
-    }
+    assertKey(key, this.name, 'fetch');
     try {
       const row = await this.#fetchRow(key, options);
       if (row === undefined) {
@@ -154,7 +153,7 @@ export abstract class MirrorFace<V> implements Cache<V> {
   }
 
   async fetchMany(keys: Iterable<string>, options?: FetchOptions): Promise<ReadonlyMap<string, V>> {
-    const wanted = [...new Set(assertKeys(keys))];
+    const wanted = [...new Set(assertKeys(keys, this.name, 'fetchMany'))];
     const failures: CacheError[] = [];
     try {
       if (wanted.some((key) => this.#isInvalidated(key))) await this.core.cache.fetch(MARKERS.reread, options);
@@ -181,7 +180,7 @@ export abstract class MirrorFace<V> implements Cache<V> {
   }
 
   async warm(keys: Iterable<string>): Promise<WarmReport> {
-    const wanted = [...new Set(assertKeys(keys))];
+    const wanted = [...new Set(assertKeys(keys, this.name, 'warm'))];
     const { absent, failed } = await this.core.cache.warm(wanted.map((key) => this.rowKey(key)));
     await this.core.tables.settled();
     const loaded = wanted.filter((key) => this.has(key)).length;
@@ -210,7 +209,7 @@ export abstract class MirrorFace<V> implements Cache<V> {
   }
 
   async invalidate(keyOrKeys: string | readonly string[]): Promise<void> {
-    const keys = assertKeys(Array.isArray(keyOrKeys) ? keyOrKeys : [keyOrKeys]);
+    const keys = assertKeys(Array.isArray(keyOrKeys) ? keyOrKeys : [keyOrKeys], this.name, 'invalidate');
     this.#counts.invalidations += keys.length;
     if (keys.length === 0) return;
     await this.core.reread(keys.map((key) => this.invalidKey(key)));

@@ -1,5 +1,6 @@
 /** What the tables and views of a mirror share: the cache of all rows, and what of it is read. */
 import {
+  assertKeys,
   type CacheStatus,
   type Clock,
   type OptionsWithoutSchema,
@@ -9,7 +10,6 @@ import {
   systemClock,
   TTLCacheService,
 } from 'evercache';
-import { assertKeys } from './assert-keys.ts';
 import { CacheSource } from './cache-source.ts';
 import type { ResolvedMirror, ResolvedTable } from './mirror-options.ts';
 import { MARKERS, MirrorSource } from './mirror-source.ts';
@@ -110,9 +110,11 @@ export class MirrorCore {
   }
 
   /** By what has changed, which costs no more than a few keys would. */
-  async refresh({ keys = [], ...options }: RefreshOptions): Promise<RefreshReport> {
-    assertKeys(keys);
-    const report = await this.cache.refresh(options);
+  async refresh(options: RefreshOptions): Promise<RefreshReport> {
+    const { keys = [], ...rest } = options ?? {};
+    assertKeys(keys, this.cache.name, 'refresh');
+    // What is no object is for the cache to refuse.
+    const report = await this.cache.refresh(Object(options) === options ? rest : options);
     await this.tables.settled();
     return withoutMarkers(report);
   }

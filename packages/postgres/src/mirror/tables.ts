@@ -121,6 +121,11 @@ export class Tables {
 
   #change(change: CacheChange): void {
     const { added, updated, removed } = change;
+    // A listener that was told of something else before has stopped it.
+    if (!this.#cache.has(MARKERS.loaded)) {
+      this.clear();
+      return;
+    }
     // Loaded from nothing: what was read before is of another life.
     if (added[0] === MARKERS.loaded) this.clear();
     if (this.#building !== undefined) {
