@@ -1,5 +1,5 @@
 /**
- * A policy for a source whose keys strangers may make up: single keys are asked for together. One statement is under way
+ * A policy for a source whose keys others may make up: single keys are asked for together. One statement is under way
  * at a time, and whoever asks meanwhile shares the next one:
  *
  *     fetch a ──▶ select a ─────────▶ a

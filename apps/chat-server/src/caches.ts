@@ -33,6 +33,9 @@ const MINUTE_MS = 60_000;
 /** Milliseconds after which the caches that every request needs count as stale. */
 export const TTL_MS = { tools: TOOLS_TTL_MS, agents: 10 * MINUTE_MS, apiKeys: 5 * MINUTE_MS } as const;
 
+/** Whoever makes up keys or names must not take their turn from what was made a moment ago: see ask-together.ts. */
+const UNLIMITED = Number.POSITIVE_INFINITY;
+
 /** `keep`: where they are kept between two starts, so that the server can begin without its database. */
 export function createCaches(database: Database, keep: Keep = keepNothing): Caches {
   const sources = createSources(database, keep);
@@ -47,6 +50,7 @@ export function createCaches(database: Database, keep: Keep = keepNothing): Cach
         ttl: TTL_MS.agents,
         staleIfError: STALE_IF_ERROR_MS,
         refreshInterval: '2m',
+        maxAbsentPerSecond: UNLIMITED,
       }),
     ),
     apiKeys: registry.register(
@@ -59,8 +63,7 @@ export function createCaches(database: Database, keep: Keep = keepNothing): Cach
         refreshInterval: '30s',
         // Whoever revokes most of the keys means it: that must not wait for a second answer.
         guard: { acceptAfter: 1 },
-        // Whoever makes up keys must not take their turn from those who were given one: see ask-together.ts.
-        maxAbsentPerSecond: Number.POSITIVE_INFINITY,
+        maxAbsentPerSecond: UNLIMITED,
       }),
     ),
     // Read on demand, for there are too many pairs to hold them all. What is held is read again in one statement a

@@ -62,7 +62,7 @@ export function createSources(database: Database, keep: Keep = keepNothing): Sou
     }),
     agents: keep(
       'agents',
-      postgresSource({ client, select: agentConfigurations, key: 'agentName' }),
+      askTogether(postgresSource({ client, select: agentConfigurations, key: 'agentName' })),
       agentConfigurations,
     ),
     apiKeys: keep('api-keys', askTogether(postgresSource({ client, select: apiKeys, key: 'keyHash' })), apiKeys),

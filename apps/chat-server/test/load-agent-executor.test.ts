@@ -172,6 +172,19 @@ describe('loadAgentExecutor', () => {
     expect(bench.caches.agents.stats().negatives).toBe(0);
   });
 
+  it('finds an agent that was made a moment ago, however many names are made up beside it', async () => {
+    const { bench } = agents;
+    const [before, asked] = [bench.caches.agents.stats(), bench.flaky.calls];
+    const found = await Promise.allSettled(
+      Array.from({ length: 1_500 }, (_, index) => bench.loader.findAgent(`made_up_${index}`, 'demo')),
+    );
+    expect(found.filter((one) => one.status === 'rejected' && one.reason instanceof AgentNotFound)).toHaveLength(1_500);
+    const { agentNames } = await generate(test.database, { agents: 1, tools: 1, linksPerAgent: 1, seed: 78 });
+    expect(await bench.loader.findAgent(agentNames[0]!, 'demo')).toMatchObject({ agentName: agentNames[0] });
+    expect(bench.caches.agents.stats().rateLimited).toBe(before.rateLimited);
+    expect(bench.flaky.calls - asked).toBeLessThan(20);
+  });
+
   it('lists the agents of a user, and does not call an outage an empty list', async () => {
     const { bench } = agents;
     const names = (userId: string) => bench.loader.listAgents(userId);
