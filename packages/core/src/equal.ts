@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** Cycles end here at the latest. */
-const DEEPEST = 50;
+/** Objects and elements looked at before Node is asked, which knows where it has been: cycles have no end here. */
+const MOST = 2_000;
 /** Node compares elements in one place; here each is a call. */
 const LONGEST = 64;
+
+const isEnumerable = Object.prototype.propertyIsEnumerable;
 
 type Plain = Readonly<Record<string, unknown>>;
 
@@ -13,20 +15,31 @@ type Plain = Readonly<Record<string, unknown>>;
  * elements are not data, and do not count.
  * @throws RangeError where they are nested too deep
  */
-export function isEqual(a: unknown, b: unknown, depth: number = 0): boolean {
+export function isEqual(a: unknown, b: unknown): boolean {
+  const walk = { left: MOST };
+  const found = areEqual(a, b, walk);
+  return walk.left < 0 ? isDeepStrictEqual(a, b) : found;
+}
+
+/** How much may still be looked at. Below 0 all of it is over, and what was found says nothing. */
+interface Walk {
+  left: number;
+}
+
+function areEqual(a: unknown, b: unknown, walk: Walk): boolean {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b);
   if (a === b) return true;
   const prototype = Object.getPrototypeOf(a);
   if (prototype !== Object.getPrototypeOf(b)) return false;
-  if (depth < DEEPEST) {
-    if (prototype === Object.prototype) return areEqualObjects(a as Plain, b as Plain, depth + 1);
-    if (prototype === Array.prototype && (a as unknown[]).length <= LONGEST)
-      return areEqualArrays(a as unknown[], b as unknown[], depth + 1);
-  }
+  walk.left -= Array.isArray(a) ? Math.min(a.length, LONGEST) + 1 : 1;
+  if (walk.left < 0) return false;
+  if (prototype === Object.prototype) return areEqualObjects(a as Plain, b as Plain, walk);
+  if (prototype === Array.prototype && (a as unknown[]).length <= LONGEST)
+    return areEqualArrays(a as unknown[], b as unknown[], walk);
   return isDeepStrictEqual(a, b);
 }
 
-function areEqualObjects(a: Plain, b: Plain, depth: number): boolean {
+function areEqualObjects(a: Plain, b: Plain, walk: Walk): boolean {
   const keys = Object.keys(a);
   const others = Object.keys(b);
   if (keys.length !== others.length) return false;
@@ -35,7 +48,7 @@ function areEqualObjects(a: Plain, b: Plain, depth: number): boolean {
   for (let index = 0; index < keys.length; index += 1) {
     const key = keys[index]!;
     // Rows of one table have their keys in one order.
-    if (key !== others[index] && !Object.hasOwn(b, key)) return false;
+    if (key !== others[index] && !isEnumerable.call(b, key)) return false;
     const value = a[key];
     if (typeof value === 'object' && value !== null) isNested = true;
     else if (!Object.is(value, b[key])) return false;
@@ -43,13 +56,13 @@ function areEqualObjects(a: Plain, b: Plain, depth: number): boolean {
   if (!isNested) return true;
   for (const key of keys) {
     const value = a[key];
-    if (typeof value === 'object' && value !== null && !isEqual(value, b[key], depth)) return false;
+    if (typeof value === 'object' && value !== null && !areEqual(value, b[key], walk)) return false;
   }
   return true;
 }
 
-function areEqualArrays(a: readonly unknown[], b: readonly unknown[], depth: number): boolean {
+function areEqualArrays(a: readonly unknown[], b: readonly unknown[], walk: Walk): boolean {
   if (a.length !== b.length) return false;
-  for (let index = 0; index < a.length; index += 1) if (!isEqual(a[index], b[index], depth)) return false;
+  for (let index = 0; index < a.length; index += 1) if (!areEqual(a[index], b[index], walk)) return false;
   return true;
 }

@@ -80,6 +80,31 @@ describe('is equal', () => {
     expect(isEqual({ a: undefined }, { b: undefined })).toBe(false);
   });
 
+  test('not what hides a key of the other', () => {
+    const hiding = Object.defineProperty({ b: 1 }, 'a', { value: 1, enumerable: false });
+    expect(isEqual({ a: 1 }, hiding)).toBe(false);
+  });
+
+  test.each([2, 64])('cycles that come back in %i places, in no time', (places) => {
+    const cycle = (name: string): object => {
+      const value: Record<string, unknown> = {};
+      value.children = Array.from({ length: places }, () => value);
+      // Last, so that all the rest has been compared when the difference is met.
+      value.last = { name };
+      return value;
+    };
+    expect(isEqual(cycle('a'), cycle('a'))).toBe(true);
+    expect(isEqual(cycle('a'), cycle('b'))).toBe(false);
+  });
+
+  test('rows of more than is looked at here', () => {
+    const rows = (last: number): object => ({
+      rows: Array.from({ length: 60 }, (_, n) => ({ n: Array(50).fill(n), last })),
+    });
+    expect(isEqual(rows(1), rows(1))).toBe(true);
+    expect(isEqual(rows(1), rows(2))).toBe(false);
+  });
+
   test('cycles that look alike', () => {
     const cycle = (name: string): object => {
       const value: Record<string, unknown> = { name };

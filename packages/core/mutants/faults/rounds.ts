@@ -117,9 +117,17 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a row with one key in the place of another counts as unchanged',
     promise: 8,
     file: 'equal.ts',
-    find: 'if (key !== others[index] && !Object.hasOwn(b, key)) return false;',
+    find: 'if (key !== others[index] && !isEnumerable.call(b, key)) return false;',
     replace: '',
     caughtBy: { file: 'equal.test.ts', title: 'not what has another key of no value in the place of one' },
+  },
+  {
+    name: 'a row of more than is looked at counts as changed each time',
+    promise: 8,
+    file: 'equal.ts',
+    find: 'return walk.left < 0 ? isDeepStrictEqual(a, b) : found;',
+    replace: 'return found;',
+    caughtBy: { file: 'equal.test.ts', title: 'rows of more than is looked at here' },
   },
   {
     name: 'an equal row in a snapshot is a new object if a single answer has landed meanwhile',
