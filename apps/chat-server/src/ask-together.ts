@@ -1,13 +1,14 @@
 /**
- * A policy for a source whose keys others may make up: single keys are asked for together. One statement is under way
- * at a time, and whoever asks meanwhile shares the next one:
+ * A policy for a source of whose single keys many are asked for at once, or are made up: they are asked for together. One
+ * statement is under way at a time, and whoever asks meanwhile shares the next one:
  *
  *     fetch a ──▶ select a ─────────▶ a
  *     fetch b ──▶   waits ──┐
  *     fetch c ──▶   waits ──┴▶ select b, c ──▶ b, c
  *
- * So a flood takes one connection, and keeps nobody waiting for much longer than two statements take. No key has to be
- * refused to spare the database; nobody could say which of them was made a moment ago.
+ * So a flood takes one connection, and keeps nobody waiting for much longer than two statements take: a server that has
+ * just started asks for what its users need in a fraction of the statements. No key has to be refused to spare the
+ * database; nobody could say which of them was made a moment ago.
  */
 import type { PostgresSource } from '@evercache/postgres';
 import type { FetchContext, Source } from 'evercache';
@@ -22,7 +23,10 @@ interface Question<T> {
   readonly fail: (error: unknown) => void;
 }
 
-export function askTogether<T>(source: PostgresSource<T>): Source<T> {
+/** What `askTogether` makes of a source. */
+export type TogetherSource<T> = Source<T> & Required<Pick<Source<T>, 'fetchOne' | 'fetchMany' | 'status'>>;
+
+export function askTogether<T>(source: PostgresSource<T>): TogetherSource<T> {
   const waiting: Question<T>[] = [];
   let isAsking = false;
 

@@ -1,7 +1,7 @@
 /** The SELECTs behind the caches. What a row must look like is decided by the schemas in agents/rows.ts. */
-import { type PostgresRow, type PostgresSource, postgresSource } from '@evercache/postgres';
+import { type PostgresRow, postgresSource } from '@evercache/postgres';
 import type { Source } from 'evercache';
-import { askTogether } from './ask-together.ts';
+import { askTogether, type TogetherSource } from './ask-together.ts';
 import type { Database } from './database.ts';
 import { type Keep, keepNothing } from './snapshots.ts';
 
@@ -67,7 +67,9 @@ export function createSources(database: Database, keep: Keep = keepNothing): Sou
     ),
     apiKeys: keep('api-keys', askTogether(postgresSource({ client, select: apiKeys, key: 'keyHash' })), apiKeys),
     instructions:
-      keep === keepNothing ? orNone(instructions) : keep('user-instructions', instructions, userInstructions),
+      keep === keepNothing
+        ? orNone(askTogether(instructions))
+        : keep('user-instructions', instructions, userInstructions),
   };
 }
 
@@ -83,7 +85,7 @@ const INSTRUCTIONS_KEY = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\/./s;
  * Every pair of agent and user has an answer: that a user has no instructions is one, too, and remembered as long as
  * any other.
  */
-function orNone(source: PostgresSource<PostgresRow>): Source<unknown> {
+function orNone(source: TogetherSource<PostgresRow>): Source<unknown> {
   const none = (key: string) => (INSTRUCTIONS_KEY.test(key) ? { instructions: null } : undefined);
   return {
     fetchOne: async (key, context) => (await source.fetchOne(key, context)) ?? none(key),
