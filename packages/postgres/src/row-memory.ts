@@ -58,8 +58,8 @@ class KnownRows {
 
 export class RowMemory {
   #known = new KnownRows();
-  /** Rows that were not there when everything was read last. */
-  #gone = 0;
+  /** How many there were when everything was read last: others are gone, or of a reading that broke off. */
+  #rows = 0;
 
   /** Some keys are read. What is known of them is brought up to date; others are not remembered, so it stays bounded. */
   readonly recall: Recall = (key, text, make) => {
@@ -73,8 +73,8 @@ export class RowMemory {
   /** Everything is read. `forget`: it will be followed by its changes from then on, so nothing has to be known. */
   readAll(forget: boolean): WholeReading {
     const known = this.#known;
-    // Where many are gone, those that are left move, each when it is read: no turn has to move them all.
-    const read = forget || this.#gone > known.size / 8 ? new KnownRows() : known;
+    // Where there are many others, those that are left move, each when it is read: no turn has to move them all.
+    const read = forget || known.size - this.#rows > known.size / 8 ? new KnownRows() : known;
     let rows = 0;
     const recall: Recall = (key, text, make) => {
       rows += 1;
@@ -89,7 +89,7 @@ export class RowMemory {
       recall: forget ? this.recall : recall,
       end: () => {
         this.#known = read;
-        this.#gone = forget ? 0 : read.size - rows;
+        this.#rows = rows;
       },
     };
   }

@@ -92,6 +92,25 @@ describe('a source that reads everything again', () => {
     }
   });
 
+  test('remembers no more of readings that broke off than of one', async () => {
+    await database.run(FILL);
+    const { parsed, source, read } = counted();
+    await read();
+    for (const first of [101, 201]) {
+      await database.run(
+        `${FILL}; insert into notes select n, 0, 'new' from generate_series(${first}, ${first + 99}) as n`,
+      );
+      let rows = 0;
+      for await (const _ of await source.fetchAll(context())) {
+        rows += 1;
+        if (rows === 150) break;
+      }
+    }
+    parsed.length = 0;
+    await read();
+    expect(parsed.toSorted()).toEqual(Array.from({ length: 100 }, (_, index) => 201 + index));
+  });
+
   test('forgets what has gone, sooner or later, and keeps the objects of the rest', async () => {
     await database.run(FILL);
     const { parsed, read } = counted();
