@@ -32,6 +32,11 @@ class KnownRows {
     return this.#slots.get(key);
   }
 
+  /** In the order of their places. */
+  keys(): IterableIterator<string> {
+    return this.#slots.keys();
+  }
+
   add(key: string): number {
     const slot = this.#values.length;
     this.#slots.set(key, slot);
@@ -75,10 +80,11 @@ export class RowMemory {
     const known = this.#known;
     // Where there are many others, those that are left move, each when it is read: no turn has to move them all.
     const read = forget || known.size - this.#rows > known.size / 8 ? new KnownRows() : known;
+    const places = new InOrder(known);
     let rows = 0;
     const recall: Recall = (key, text, make) => {
       rows += 1;
-      const slot = known.slotOf(key);
+      const slot = places.slotOf(key);
       const hashed = hashOf(text);
       if (read === known) return recallAt(known, slot ?? known.add(key), hashed, make);
       const value = (slot === undefined ? undefined : known.find(slot, hashed)) ?? make();
@@ -92,6 +98,36 @@ export class RowMemory {
         this.#rows = rows;
       },
     };
+  }
+}
+
+/** Rows come in the order of last time, mostly: the next key is where it is expected, which needs no look-up. */
+class InOrder {
+  readonly #known: KnownRows;
+  readonly #keys: IterableIterator<string>;
+  #expected: string | undefined;
+  #place = -1;
+
+  constructor(known: KnownRows) {
+    this.#known = known;
+    this.#keys = known.keys();
+    this.#goOn();
+  }
+
+  slotOf(key: string): number | undefined {
+    if (this.#expected !== key) {
+      const slot = this.#known.slotOf(key);
+      if (slot === undefined || slot < this.#place) return slot;
+      while (this.#place < slot) this.#goOn();
+    }
+    const place = this.#place;
+    this.#goOn();
+    return place;
+  }
+
+  #goOn(): void {
+    this.#expected = this.#keys.next().value;
+    this.#place += 1;
   }
 }
 
