@@ -7,8 +7,15 @@ function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(value)) return true;
   const prototype = Object.getPrototypeOf(value) as object | null;
-  // An Object.prototype, of this realm or another, is the one prototype that has none itself.
+  if (prototype === Object.prototype) return true;
+  // That of another realm is the one prototype that has none itself, too.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+type Plain = Readonly<Record<string, unknown>>;
+
+function add(child: unknown, pending: unknown[]): void {
+  if (typeof child === 'object' && child !== null) pending.push(child);
 }
 
 /** Freezes `value` in place and returns it. Cycles are fine, and so is any depth: hence no recursion. */
@@ -26,7 +33,9 @@ export function deepFreeze<T>(value: T): T {
     } else {
       Object.freeze(object);
     }
-    for (const child of Object.values(object)) if (typeof child === 'object' && child !== null) pending.push(child);
+    // Not Object.values: its array costs as much as all the rest.
+    if (Array.isArray(object)) for (const child of object) add(child, pending);
+    else for (const key in object) if (Object.hasOwn(object, key)) add((object as Plain)[key], pending);
   }
   return value;
 }

@@ -149,7 +149,7 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a value is frozen at the top alone',
     promise: 8,
     file: 'freeze.ts',
-    find: "for (const child of Object.values(object)) if (typeof child === 'object' && child !== null) pending.push(child);",
+    find: "if (typeof child === 'object' && child !== null) pending.push(child);",
     replace: '',
     caughtBy: NO_READER,
   },
