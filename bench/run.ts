@@ -2,7 +2,7 @@
  * `npm run bench`: runs all benches, or those that are named. `--json` prints one JSON object a line instead of tables,
  * `--quick` is a smoke run, `--large` takes the large sets too, `--seconds N` sets for how long the caches of agent-load
  * are watched, `--list` names the benches.
- * A run that is not quick saves `results/NAME.json`; with `--check` (`npm run bench:check`) it is compared with what is
+ * A run that is not quick saves `results/NAME.json`, with `--large` `NAME-large.json`; with `--check` (`npm run bench:check`) it is compared with what is
  * saved there, instead.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -70,7 +70,7 @@ async function main(): Promise<void> {
     const report = await benches[name]!.run(options);
     if (values.json) for (const row of report.measurements) console.log(JSON.stringify({ bench: name, ...row }));
     else console.log(formatReport(name, report, values.quick));
-    if (!values.quick) save(name, report, loadAtStart);
+    if (!values.quick) save(values.large ? `${name}-large` : name, report, loadAtStart);
   }
 }
 

@@ -61,7 +61,10 @@ describe('agent-load', () => {
     const started = '600 loads from process start, 20 conversations';
     expect(measured(started, 'uncached', 'statements')).toBe(1800);
     expect(measured(started, 'uncached', 'statements for instructions of users')).toBe(600);
-    expect(measured(started, 'cached', 'statements for instructions of users')).toBeGreaterThanOrEqual(20);
+    // At most one for each conversation: those that are met together share one.
+    const shared = measured(started, 'cached', 'statements for instructions of users');
+    expect(shared).toBeGreaterThan(0);
+    expect(shared).toBeLessThanOrEqual(25);
     expect(measured('600 loads, all 200 conversations in memory', 'cached', 'statements during the loads')).toBe(0);
     expect(measured('background at 10000 loads/s', 'cached', 'loads')).toBeGreaterThan(0);
   });
