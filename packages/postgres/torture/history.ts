@@ -15,6 +15,8 @@ export type Marks = ReadonlyMap<string, Mark>;
 
 export class History {
   epoch = 0;
+  /** It opens again before it has replayed all that it had shown. */
+  crashesOfStandby = 0;
   #acknowledged = new Map<string, Mark>();
   readonly #knownAt = new Map<string, Marks>();
 

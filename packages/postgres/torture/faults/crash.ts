@@ -13,7 +13,8 @@ export const crashOfPrimary: Fault = {
 
 export const crashOfStandby: Fault = {
   name: 'standby killed',
-  async strike({ cluster, chance }) {
+  async strike({ cluster, chance, history }) {
+    history.crashesOfStandby += 1;
     await cluster.standby.kill();
     await sleep(chance.whole(0, 200));
     await cluster.standby.restart();
