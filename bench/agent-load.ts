@@ -2,7 +2,6 @@
  * What the caches save when an agent is loaded: time, and statements. On a real PostgreSQL of its own, behind a proxy
  * that counts what comes over the wire.
  */
-import pg from 'pg';
 import { startPrivatePostgres } from '../test/support/private-postgres.ts';
 import { backgroundStatements, caseAtRate } from './agent-load/background.ts';
 import { prepareData } from './agent-load/data.ts';
@@ -15,7 +14,7 @@ import {
 } from './agent-load/statements.ts';
 import { caseAtDelay, timePerLoad } from './agent-load/time-per-load.ts';
 import type { Bench, BenchOptions, BenchReport, Measurement, Target } from './bench.ts';
-import { versionsOf } from './versions.ts';
+import { versionOfPostgres, versionsOf } from './versions.ts';
 
 const settings = {
   data: { agents: 1000, tools: 200, linksPerAgent: 10, users: 500, conversations: 1000 },
@@ -129,12 +128,8 @@ function judge(measurements: readonly Measurement[], plan: Settings): Target[] {
 }
 
 async function versions(databaseUrl: string): Promise<Record<string, string>> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  const { rows } = await client.query<{ server_version: string }>('show server_version');
-  await client.end();
   return {
-    postgresql: rows[0]!.server_version,
+    postgresql: await versionOfPostgres(databaseUrl),
     ...versionsOf(['evercache', '@evercache/postgres', '@evercache/chat-server', 'pg', 'ai', 'zod']),
   };
 }

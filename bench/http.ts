@@ -12,7 +12,7 @@ import { type Server, startServer } from './http/server-client.ts';
 import type { ServerKind } from './http/server-process.ts';
 import { createRandom, createZipf } from './random.ts';
 import { median, noiseOfMedian } from './statistics.ts';
-import { versionsOf } from './versions.ts';
+import { versionOfPostgres, versionsOf } from './versions.ts';
 
 const settings = {
   data: { agents: 1000, tools: 200, linksPerAgent: 10, users: 500, conversations: 1000 },
@@ -170,12 +170,8 @@ function judge(measurements: readonly Measurement[]): BenchReport['targets'] {
 }
 
 async function versions(databaseUrl: string): Promise<Record<string, string>> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  const { rows } = await client.query<{ server_version: string }>('show server_version');
-  await client.end();
   return {
-    postgresql: rows[0]!.server_version,
+    postgresql: await versionOfPostgres(databaseUrl),
     ...versionsOf(['evercache', '@evercache/postgres', '@evercache/chat-server', 'fastify', 'pg', 'ai', 'zod']),
   };
 }

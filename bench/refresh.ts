@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
 import { startPrivatePostgres } from '../test/support/private-postgres.ts';
 import type { Bench, BenchOptions, BenchReport, Measurement, Target } from './bench.ts';
 import { ours } from './check/better.ts';
@@ -12,7 +11,7 @@ import { measureInMemory } from './refresh/in-memory.ts';
 import { measureMirror } from './refresh/mirror.ts';
 import { push } from './refresh/push.ts';
 import { measureRows } from './refresh/rows.ts';
-import { versionsOf } from './versions.ts';
+import { versionOfPostgres, versionsOf } from './versions.ts';
 
 const ROWS = 100_000;
 const LARGE_ROWS = 1_000_000;
@@ -71,9 +70,5 @@ function compareSizes(measurements: readonly Measurement[], [small, large]: read
 }
 
 async function versions(url: string): Promise<Record<string, string>> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const { rows } = await client.query<{ server_version: string }>('show server_version');
-  await client.end();
-  return { postgresql: rows[0]!.server_version, ...versionsOf(['evercache', '@evercache/postgres', 'pg']) };
+  return { postgresql: await versionOfPostgres(url), ...versionsOf(['evercache', '@evercache/postgres', 'pg']) };
 }

@@ -2,8 +2,8 @@
  * `npm run bench`: runs all benches, or those that are named. `--json` prints one JSON object a line instead of tables,
  * `--quick` is a smoke run, `--large` takes the large sets too, `--seconds N` sets for how long the caches of agent-load
  * are watched, `--list` names the benches.
- * A run that is not quick saves `results/NAME.json`, with `--large` `NAME-large.json`; with `--check` (`npm run bench:check`) it is compared with what is
- * saved there, instead.
+ * A run that is not quick saves `results/NAME.json`, with `--large` `NAME-large.json`; with `--check` (`npm run
+ * bench:check`) it is compared with what is saved in `NAME.json`, instead.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';

@@ -1,5 +1,6 @@
-/** Versions of packages, as this repository's lock file has them. */
+/** Versions of what takes part: of packages, as this repository's lock file has them, and of a database. */
 import { readFileSync } from 'node:fs';
+import pg from 'pg';
 
 interface LockFile {
   readonly packages: Readonly<
@@ -18,4 +19,12 @@ export function versionsOf(names: readonly string[]): Record<string, string> {
       return [name, found.version];
     }),
   );
+}
+
+export async function versionOfPostgres(url: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query<{ server_version: string }>('show server_version');
+  await client.end();
+  return rows[0]!.server_version;
 }

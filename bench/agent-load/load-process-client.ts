@@ -1,6 +1,7 @@
 /** Starts load processes and talks to them. A process that fails fails the bench, and none outlives it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { askProcess } from '../ask-process.ts';
 import type { LoadProcessSetup, LoadRequest, LoadResult } from './load-process.ts';
 
 export class LoadProcess {
@@ -12,7 +13,7 @@ export class LoadProcess {
 
   /** Resolves when the process has done it. One request at a time. */
   async run(request: LoadRequest): Promise<LoadResult> {
-    return (await ask(this.#child, request)) as LoadResult;
+    return (await askProcess(this.#child, request, 'a load process')) as LoadResult;
   }
 
   async stop(): Promise<void> {
@@ -34,18 +35,6 @@ export async function startLoadProcess(setup: LoadProcessSetup, speedOfTime = 1)
       env: { ...process.env, SPEED_OF_TIME: `${speedOfTime}` },
     }),
   });
-  await ask(child, setup);
+  await askProcess(child, setup, 'a load process');
   return new LoadProcess(child);
-}
-
-function ask(child: ChildProcess, message: object): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const failed = (code: number | null): void => reject(new Error(`a load process ended with code ${code}`));
-    child.once('exit', failed);
-    child.once('message', (answer) => {
-      child.off('exit', failed);
-      resolve(answer);
-    });
-    child.send(message);
-  });
 }

@@ -1,6 +1,7 @@
 /** Starts a server process and asks it how much processor time it has used. None outlives the bench. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { askProcess } from '../ask-process.ts';
 import type { ServerSetup } from './server-process.ts';
 
 export interface Server {
@@ -14,26 +15,14 @@ export interface Server {
 export async function startServer(setup: ServerSetup): Promise<Server> {
   const program = fileURLToPath(new URL('./server-process.ts', import.meta.url));
   const child = fork(program, { stdio: ['ignore', 'ignore', 2, 'ipc'] });
-  const address = (await ask(child, setup)) as string;
+  const address = (await askProcess(child, setup, 'a server process')) as string;
   return {
     address,
-    usedCpu: async () => (await ask(child, 'cpu')) as number,
+    usedCpu: async () => (await askProcess(child, 'cpu', 'a server process')) as number,
     stop: async () => {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.disconnect();
       await gone;
     },
   };
-}
-
-function ask(child: ChildProcess, message: object | string): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const failed = (code: number | null): void => reject(new Error(`a server process ended with code ${code}`));
-    child.once('exit', failed);
-    child.once('message', (answer) => {
-      child.off('exit', failed);
-      resolve(answer);
-    });
-    child.send(message);
-  });
 }

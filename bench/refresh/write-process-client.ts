@@ -1,6 +1,7 @@
 /** Starts processes that write and talks to them. One that fails fails the bench, and none outlives it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { askProcess } from '../ask-process.ts';
 import type { WriteProcessSetup, WriteRequest, WriteResult } from './write-process.ts';
 
 /** Writers in several processes, so that none of these is what limits them. */
@@ -13,7 +14,9 @@ export class Writers {
 
   /** Resolves when all have done it. One request at a time. */
   async run(request: WriteRequest): Promise<WriteResult> {
-    const results = (await Promise.all(this.#children.map((child) => ask(child, request)))) as WriteResult[];
+    const results = (await Promise.all(
+      this.#children.map((child) => askProcess(child, request, 'a writing process')),
+    )) as WriteResult[];
     return results.reduce((a, b) => ({
       commits: a.commits + b.commits,
       cpuMs: a.cpuMs + b.cpuMs,
@@ -49,20 +52,8 @@ export async function startWriters(options: WritersOptions): Promise<Writers> {
   await Promise.all(
     children.map((child, process) => {
       const names = Array.from({ length: clientsPerProcess }, (_, client) => process * clientsPerProcess + client + 1);
-      return ask(child, { databaseUrl, names, rows } satisfies WriteProcessSetup);
+      return askProcess(child, { databaseUrl, names, rows } satisfies WriteProcessSetup, 'a writing process');
     }),
   );
   return new Writers(children);
-}
-
-function ask(child: ChildProcess, message: object): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const failed = (code: number | null): void => reject(new Error(`a writing process ended with code ${code}`));
-    child.once('exit', failed);
-    child.once('message', (answer) => {
-      child.off('exit', failed);
-      resolve(answer);
-    });
-    child.send(message);
-  });
 }
