@@ -32,9 +32,7 @@ class FreshReads<T> {
 /** While all that is visible is stale. */
 class StaleReads<T> extends FreshReads<T> {
   override get(key: string): T | undefined {
-    const value = this.memory.live.get(key);
-    this.counters.reads += 1;
-    this.counters.misses += value === undefined ? 1 : 0;
+    const value = super.get(key);
     this.counters.staleHits += value === undefined ? 0 : 1;
     return value;
   }
