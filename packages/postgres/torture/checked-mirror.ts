@@ -29,13 +29,13 @@ export class CheckedMirror {
   #marks: Marks = new Map();
   #resyncs = 0;
   #reconciled = 0;
-  #wentBackIn: string;
+  #wentBackIn = 0;
+  #standbyWentBackIn = 0;
   #isOver = false;
 
   constructor(parts: MirrorParts) {
     const { plan, url, beside } = parts;
     this.#parts = parts;
-    this.#wentBackIn = this.#life;
     this.name = `${plan.kind.name}, ${plan.client}, ${plan.place}`;
     this.#opened = plan.open(url);
     this.#kept = plan.kind.keep(this.#opened.client, beside);
@@ -113,14 +113,8 @@ export class CheckedMirror {
     tally.count(`resyncs: ${resyncs.last}`);
   }
 
-  /** In which nothing goes back: of the history, or of the standby that shows it. */
-  get #life(): string {
-    const { plan, history } = this.#parts;
-    return plan.place === 'standby' ? `${history.epoch}, ${history.crashesOfStandby}` : `${history.epoch}`;
-  }
-
   #check({ amount, booked, marks, twoLabels }: Seen): void {
-    const { tally, history } = this.#parts;
+    const { tally, history, plan } = this.#parts;
     if (amount !== booked) {
       tally.fault(
         'a generation equals no snapshot',
@@ -136,9 +130,12 @@ export class CheckedMirror {
     const behind = firstBehind(marks, this.#marks);
     this.#marks = marks;
     if (behind === undefined) return;
-    if (this.#wentBackIn !== this.#life) {
-      this.#wentBackIn = this.#life;
+    if (this.#wentBackIn !== history.epoch) {
+      this.#wentBackIn = history.epoch;
       tally.count('paths: went back with the history that was lost');
+    } else if (plan.place === 'standby' && this.#standbyWentBackIn !== history.crashesOfStandby) {
+      this.#standbyWentBackIn = history.crashesOfStandby;
+      tally.count('paths: went back with a standby that crashed');
     } else {
       tally.fault('a generation went back', `${this.name}: ${behind}`);
     }
