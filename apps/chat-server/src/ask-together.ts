@@ -10,6 +10,7 @@
  * just started asks for what its users need in a fraction of the statements. No key has to be refused to spare the
  * database; nobody could say which of them was made a moment ago.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { PostgresSource } from '@evercache/postgres';
 import type { FetchContext, Source } from 'evercache';
 
@@ -32,7 +33,12 @@ export function askTogether<T>(source: PostgresSource<T>): TogetherSource<T> {
 
   const askAll = async (): Promise<void> => {
     isAsking = true;
-    while (waiting.length > 0) await ask(source, waiting.splice(0, MOST_KEYS));
+    while (waiting.length > 0) {
+      // Whoever was answered just now may have another question. Without this turn it would miss the statement that is
+      // about to start, and so wait for two.
+      await turn();
+      await ask(source, waiting.splice(0, MOST_KEYS));
+    }
     isAsking = false;
   };
 

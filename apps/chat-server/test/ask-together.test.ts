@@ -49,21 +49,41 @@ describe('keys that are asked for at a time', () => {
     const { cache } = cacheOver(source);
     const made = Array.from({ length: 2_400 }, (_, n) => cache.fetch(`made up ${n}`));
     const real = cache.fetch('real');
-    for (let ended = 0; ended < 4; ended += 1) {
+    for (let ended = 0; ended < 3; ended += 1) {
       await settle();
       expect(statements.length).toBe(ended + 1);
       statements[ended]!.answer();
     }
     expect(await real).toBe('row real');
     expect(new Set(await Promise.all(made))).toEqual(new Set([undefined]));
-    expect(statements.map(({ keys }) => keys.length)).toEqual([1, 1_000, 1_000, 400]);
+    expect(statements.map(({ keys }) => keys.length)).toEqual([1_000, 1_000, 401]);
     expect(cache.stats().rateLimited).toBe(0);
+  });
+
+  test('also when one is asked for because of an answer: no statement leaves without it', async () => {
+    const { source, statements } = setUp();
+    const { cache } = cacheOver(source);
+    const conversation = async (name: string): Promise<void> => {
+      for (let turn = 0; turn < 3; turn += 1) await cache.fetch(`${name}${turn}`);
+    };
+    const early = conversation('early');
+    await settle();
+    const late = conversation('late');
+    for (let ended = 0; ended < 4; ended += 1) {
+      statements[ended]!.answer();
+      await settle();
+    }
+    await Promise.all([early, late]);
+    expect(statements.map(({ keys }) => keys)).toEqual([['early0'], ['late0', 'early1'], ['late1', 'early2'], ['late2']]);
   });
 
   test('fail together, and those who come after them are asked for all the same', async () => {
     const { source, statements } = setUp();
     const { cache } = cacheOver(source);
-    const codes = ['a', 'b', 'c'].map((key) => cache.fetch(key).catch(({ code }: { code: string }) => code));
+    const ask = (key: string) => cache.fetch(key).catch(({ code }: { code: string }) => code);
+    const first = ask('a');
+    await settle();
+    const codes = [first, ask('b'), ask('c')];
     statements[0]!.answer();
     await settle();
     const later = cache.fetch('d');
@@ -115,7 +135,8 @@ test('what is asked for together anyway goes through as it is', async () => {
   const context = { signal: new AbortController().signal, reason: 'interval' };
   const single = together.fetchOne!('a', context);
   const many = together.fetchMany!(['b', 'c'], context);
-  expect(statements.map(({ keys }) => keys)).toEqual([['a'], ['b', 'c']]);
+  await settle();
+  expect(statements.map(({ keys }) => keys)).toEqual([['b', 'c'], ['a']]);
   for (const statement of statements) statement.answer();
   expect([await single, (await many).size]).toEqual(['row a', 2]);
 });
