@@ -74,7 +74,12 @@ describe('keys that are asked for at a time', () => {
       await settle();
     }
     await Promise.all([early, late]);
-    expect(statements.map(({ keys }) => keys)).toEqual([['early0'], ['late0', 'early1'], ['late1', 'early2'], ['late2']]);
+    expect(statements.map(({ keys }) => keys)).toEqual([
+      ['early0'],
+      ['late0', 'early1'],
+      ['late1', 'early2'],
+      ['late2'],
+    ]);
   });
 
   test('fail together, and those who come after them are asked for all the same', async () => {
