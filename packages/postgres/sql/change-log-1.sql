@@ -128,6 +128,7 @@ declare
   settings text := '';
   key_sql text;
   columns_sql text;
+  columns_same text;
   columns_exist text;
   event text;
   seen_rows text;
@@ -148,6 +149,9 @@ begin
     into key_sql from unnest(key_names) with ordinality as k(name, place);
   select 'jsonb_build_object(' || string_agg(format('%L, r.%I::text', w.name, w.name), ', ') || ')'
     into columns_sql from unnest(wanted) as w(name);
+  if columns_sql is not null then
+    columns_same := format('and (%1$s) is not distinct from (select %1$s from old_rows as r limit 1)', columns_sql);
+  end if;
   -- Raises where one is missing, by a look into a cache.
   select string_agg(format($$has_column_privilege(tg_relid, %L, 'select') is not null$$, c.name), ' and ')
     into columns_exist from unnest(key_names || wanted) as c(name);
@@ -197,8 +201,7 @@ begin
           insert into evercache.change_log (tbl, key, columns, op)
             select table_name, %4$s, %5$s, 'U' from new_rows as r
             where not exists (select from new_rows offset 1)
-              and (%4$s) collate "C" = (select %4$s from old_rows as r limit 1)
-              and (%5$s) is not distinct from (select %5$s from old_rows as r limit 1);
+              and (%4$s) collate "C" = (select %4$s from old_rows as r limit 1) %6$s;
         elsif tg_op = 'INSERT' then
           insert into evercache.change_log (tbl, key, columns, op)
             select table_name, %4$s, %5$s, 'U' from new_rows as r where not exists (select from new_rows offset 1);
@@ -233,7 +236,8 @@ begin
       return null;
     end
     $log$
-  $create$, log_function, settings, columns_exist, key_sql, coalesce(columns_sql, 'null::jsonb'));
+  $create$, log_function, settings, columns_exist, key_sql, coalesce(columns_sql, 'null::jsonb'),
+    columns_same);
   execute format('revoke all on function evercache.%I() from public', log_function);
 
   for event, seen_rows in values
