@@ -199,3 +199,14 @@ describe('reports', () => {
     await set.cache.stop();
   });
 });
+
+test('a report is of what has been: whoever got it cannot change what others get', async () => {
+  const { cache } = setUp<string>({ rows: [['a', 'a']] });
+  for (const options of [{}, { dryRun: true }, { keys: ['a'] }]) {
+    const report = await cache.refresh(options);
+    expect(() => Object.assign(report, { outcome: 'failed' })).toThrow(TypeError);
+    expect(() => (report.sampleKeys as string[]).push('more')).toThrow(TypeError);
+  }
+  expect(cache.reports().map(({ outcome }) => outcome)).toEqual(['published', 'unchanged']);
+  await cache.stop();
+});
