@@ -210,3 +210,18 @@ test('a report is of what has been: whoever got it cannot change what others get
   expect(cache.reports().map(({ outcome }) => outcome)).toEqual(['published', 'unchanged']);
   await cache.stop();
 });
+
+test('a source that cannot say how it is doing takes nothing from the status but its own part', async () => {
+  const cache = new TTLCacheService<string>({
+    name: 'test',
+    source: {
+      fetchAll: async () => [['a', 'a']] as const,
+      status: () => {
+        throw new Error('the pool has ended');
+      },
+    },
+  });
+  await cache.start();
+  expect(cache.status()).toMatchObject({ state: 'live', size: 1, source: { error: 'the pool has ended' } });
+  await cache.stop();
+});
