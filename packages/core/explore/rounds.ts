@@ -17,6 +17,7 @@ export function refresh(
     .refresh({ full, dryRun, ...(keys && { keys: world.keysAt(keys) }) })
     .then((report: RefreshReport) => {
       world.insisting -= 1;
+      world.expect(1, (report.dryRun === true) === dryRun, () => `a dry run ${dryRun ? 'was' : 'came of'} a refresh`);
       if (dryRun) world.dryRuns -= 1;
       if (report.dryRun) {
         world.ended += 1;

@@ -61,6 +61,7 @@ export class World {
   /** The first promise that was broken. Core must not see it: it would take it for a failure of the source. */
   broken: BrokenPromise | undefined;
   readonly #reports = new Map<number, Set<RefreshReport>>();
+  readonly #dryReports = new Map<number, Set<RefreshReport>>();
   /** Says what happens, when somebody wants to read it. */
   tell: ((line: string) => void) | undefined;
 
@@ -173,8 +174,9 @@ export class World {
 
   /** At most one round runs and one waits: who asks between the ends of two rounds gets one of two reports. */
   refreshed(askedAfter: number, report: RefreshReport): void {
-    const reports = this.#reports.get(askedAfter) ?? new Set();
-    this.#reports.set(askedAfter, reports.add(report));
+    const all = report.dryRun ? this.#dryReports : this.#reports;
+    const reports = all.get(askedAfter) ?? new Set();
+    all.set(askedAfter, reports.add(report));
     this.expect(3, reports.size <= 2, () => `${reports.size} rounds for what was asked between the ends of two`);
   }
 

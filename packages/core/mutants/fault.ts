@@ -3,7 +3,7 @@
 export interface Fault {
   /** What is wrong with a cache that has it: a sentence. */
   readonly name: string;
-  /** The number of the promise that it breaks (see docs/promises). */
+  /** The number of the promise that it breaks (see ../explore/promises.ts). */
   readonly promise: number;
   /** In `src`. */
   readonly file: string;

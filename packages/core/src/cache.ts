@@ -10,10 +10,7 @@ export interface RefreshOptions {
   readonly full?: boolean;
   /** Read only these keys again. */
   readonly keys?: readonly string[];
-  /**
-   * Ask the source, report what would change (with `dryRun: true`), and change nothing. A refresh that is waiting to run
-   * anyway answers for it, without that mark. @default false
-   */
+  /** Ask the source, report what would change (with `dryRun: true`), and change nothing. @default false */
   readonly dryRun?: boolean;
 }
 

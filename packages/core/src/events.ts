@@ -7,7 +7,7 @@ import type { CacheState, RefreshReport } from './status.ts';
 export interface CacheEvents {
   /** A refresh ended, whatever its outcome. */
   readonly refresh: RefreshReport;
-  /** A refresh changed what readers see. The keys are not copied: do not keep the arrays. */
+  /** A refresh changed what readers see. The keys are not copied: do not keep the arrays. They are frozen, as events are. */
   readonly change: CacheChange;
   /** A call to the source failed. */
   readonly error: CacheError;
@@ -43,7 +43,8 @@ export type CacheListener<Name extends CacheEventName> = (event: CacheEvents[Nam
 
 /** The listeners of one cache; also for what stands in the place of one. */
 export class Events {
-  readonly #listeners = new Map<CacheEventName, Set<(event: never) => void>>();
+  /** Each subscription by itself, though the same function may listen twice. */
+  readonly #listeners = new Map<CacheEventName, Set<{ readonly listener: (event: never) => void }>>();
   readonly #cache: string;
 
   constructor(cache: string) {
@@ -58,8 +59,9 @@ export class Events {
       throw new TypeError(`${where}: expected the listener of "${name}" to be a function, got ${describe(listener)}`);
     }
     const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners.add(listener));
-    return () => listeners.delete(listener);
+    const subscription = { listener };
+    this.#listeners.set(name, listeners.add(subscription));
+    return () => listeners.delete(subscription);
   }
 
   emit<Name extends CacheEventName>(name: Name, event: CacheEvents[Name]): void {
@@ -67,7 +69,9 @@ export class Events {
       const said = error instanceof Error ? error.message : 'no message';
       process.emitWarning(`cache "${this.#cache}": a listener of "${name}" threw: ${said}`, 'CacheListenerWarning');
     };
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+    const subscriptions = [...(this.#listeners.get(name) ?? [])];
+    if (subscriptions.length > 0) freezeEvent(event);
+    for (const { listener } of subscriptions) {
       try {
         const returned: unknown = (listener as CacheListener<Name>)(event);
         // An async listener: nobody else would catch what it throws, and the process would end.
@@ -77,4 +81,11 @@ export class Events {
       }
     }
   }
+}
+
+/** All listeners share it, and the cache has not done with it yet. Errors stay as they are: their makers may add to them. */
+function freezeEvent(event: object): void {
+  if (event instanceof Error) return;
+  for (const field of Object.values(event)) if (Array.isArray(field)) Object.freeze(field);
+  Object.freeze(event);
 }

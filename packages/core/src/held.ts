@@ -78,8 +78,13 @@ export class Held {
     const noneLeft = emptied || missing.filter((key) => this.has(key)).length === of;
     const isBad = (count: number): boolean =>
       this.isCatastrophe(count, of, noneLeft) || this.isCatastrophe(count, size, emptied);
-    if (!isBad(missing.length)) return { removed: missing, held: new Map(), of };
     const held = new Map(missing.map((key) => [key, (this.#answers.get(key) ?? 0) + 1]));
+    if (!isBad(missing.length)) {
+      // What was rejected stays, however few of it are still missing.
+      const removed = missing.filter((key) => !this.#rejected || !this.has(key));
+      for (const key of removed) held.delete(key);
+      return { removed, held, of };
+    }
     const agreed = this.#rejected ? [] : missing.filter((key) => held.get(key)! >= this.#guard.acceptAfter);
     if (!isBad(agreed.length)) return { removed: [], held, of };
     for (const key of agreed) held.delete(key);

@@ -17,6 +17,7 @@ export interface SingleStore<T> {
   putAbsent(key: string, confirmedAt: number): void;
   putQuarantined(key: string, problem: string): void;
   doubt(key: string): void;
+  settle(): void;
 }
 
 /** What the source said about one key. */
@@ -83,11 +84,17 @@ export class KeyReader<T> {
     });
   }
 
-  /** Stores the answers that may be stored, in one step: listeners hear of it when it is done. */
-  store(answers: readonly KeyAnswer<T>[]): KeyOutcome<T>[] {
+  /** Stores the answers that may be stored, in one step: listeners hear of it when it is done, `counted` and all. */
+  store(
+    answers: readonly KeyAnswer<T>[],
+    counted: (outcomes: readonly KeyOutcome<T>[]) => void = () => undefined,
+  ): KeyOutcome<T>[] {
+    const { store, events } = this.#options;
     const bad: CacheEvents['quarantine'][] = [];
     const outcomes = answers.map((answer) => this.#store(answer, bad));
-    for (const row of bad) this.#options.events.emit('quarantine', row);
+    counted(outcomes);
+    store.settle();
+    for (const row of bad) events.emit('quarantine', row);
     return outcomes;
   }
 

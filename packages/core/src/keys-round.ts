@@ -1,5 +1,5 @@
 /** A round that reads some keys again. */
-import { type Changes, isChange } from './changes.ts';
+import { type Changes, isChange, NO_CHANGES } from './changes.ts';
 import type { CacheError } from './errors.ts';
 import type { KeyAnswer } from './key-reader.ts';
 import { inWaves, SINGLE_CALLS_AT_A_TIME } from './limited.ts';
@@ -36,11 +36,13 @@ export async function readKeys<T>(
 function storeAll<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Changes {
   const { store, reader } = parts;
   const before = answers.map(({ key }) => store.live.get(key));
-  const outcomes = reader.store(answers);
-  const after = answers.map(({ key }) => store.live.get(key));
-  const quarantined = outcomes.map(({ error }) => error !== undefined);
-  const changes = difference(answers, { before, after, quarantined });
-  if (isChange(changes)) store.generation += 1;
+  let changes = NO_CHANGES;
+  reader.store(answers, (outcomes) => {
+    const after = answers.map(({ key }) => store.live.get(key));
+    const quarantined = outcomes.map(({ error }) => error !== undefined);
+    changes = difference(answers, { before, after, quarantined });
+    if (isChange(changes)) store.generation += 1;
+  });
   announce(parts, changes);
   return changes;
 }

@@ -6,7 +6,9 @@
  *     refresh ──▶   waiting ─────┐  └▶ running ──▶ report
  *     nudge   ──▶   (joins it) ──┘
  *
- * The waiting one starts after everybody who waits for it has asked, so its request was sent after that.
+ * The waiting one starts after everybody who waits for it has asked, so its request was sent after that. Dry runs share
+ * a turn of their own, before it or behind it: together, one that wants to see everything would widen another that
+ * changes what it reads.
  */
 import { fullJitter } from './backoff.ts';
 import type { Clock } from './clock.ts';
@@ -31,11 +33,10 @@ interface Running {
   readonly report: Promise<RefreshReport>;
 }
 
-interface Waiting {
+interface Waiting extends PromiseWithResolvers<RefreshReport> {
   request: Omit<RoundRequest, 'keys'>;
   /** A set, so that a flood of nudges costs what its different keys cost. */
   readonly keys: Set<string>;
-  readonly report: Promise<RefreshReport>;
 }
 
 /** A round has no length known before; so the timer that keeps the process alive meanwhile is set again and again. */
@@ -47,7 +48,8 @@ export class Refresher {
   readonly #options: RefresherOptions;
   #active = false;
   #running: Running | undefined;
-  #waiting: Waiting | undefined;
+  /** In the order in which they were asked for: at most one that is real and one that is not. */
+  readonly #waiting: Waiting[] = [];
   #failures = 0;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
@@ -99,23 +101,17 @@ export class Refresher {
 
   /** A refresh whose requests are sent after this call. */
   refresh(request: RoundRequest): Promise<RefreshReport> {
-    // Between the end of one and the start of the one that waits, nobody may slip in:
-    //
-    //     running ends ──▶ a fetch that waited for it asks for another ──▶ the one that waits starts: two at once
-    if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);
-    if (this.#running !== undefined && request.awaited) this.#keepAlive(this.#running);
-    if (this.#waiting === undefined) {
-      const report = this.#running!.report.then(() => {
-        const { request: merged, keys } = this.#waiting!;
-        this.#waiting = undefined;
-        return this.#run({ ...merged, keys: [...keys] });
-      });
-      this.#waiting = { request, keys: new Set(request.keys), report };
+    if (this.#running === undefined) return this.#run(request);
+    if (request.awaited) this.#keepAlive(this.#running);
+    let waiting = this.#waiting.find(({ request: { dryRun } }) => dryRun === request.dryRun);
+    if (waiting === undefined) {
+      waiting = { request, keys: new Set(request.keys), ...Promise.withResolvers<RefreshReport>() };
+      this.#waiting.push(waiting);
     } else {
-      this.#waiting.request = merge(this.#waiting.request, request);
-      for (const key of request.keys) this.#waiting.keys.add(key);
+      waiting.request = merge(waiting.request, request);
+      for (const key of request.keys) waiting.keys.add(key);
     }
-    return this.#waiting.report;
+    return waiting.promise;
   }
 
   async #run(request: RoundRequest): Promise<RefreshReport> {
@@ -124,7 +120,21 @@ export class Refresher {
     const report = await this.#running.report;
     this.#running = undefined;
     if (!request.dryRun) this.#planAfter(report, whole);
+    this.#runNext();
     return report;
+  }
+
+  /**
+   * To be called in the very step in which another has ended, or somebody slips in between:
+   *
+   *     running ends ──▶ a fetch that waited for it asks for another ──▶ the one that waits starts: two at once
+   */
+  #runNext(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    // Who awaits the one behind it awaits this one, too.
+    const awaited = [next, ...this.#waiting].some(({ request }) => request.awaited);
+    next.resolve(this.#run({ ...next.request, keys: [...next.keys], awaited }));
   }
 
   /** The deadlines of a round that nobody awaited keep no process alive, but now somebody does. */
@@ -175,14 +185,13 @@ export class Refresher {
   }
 }
 
-/** One request that does for both, but for their keys. */
+/** One request that does for two of a kind, but for their keys. */
 function merge(a: Waiting['request'], b: Waiting['request']): Waiting['request'] {
   return {
     reason: a.reason,
     whole: a.whole || b.whole,
     full: a.full || b.full,
-    // Somebody wants it done.
-    dryRun: a.dryRun && b.dryRun,
+    dryRun: a.dryRun,
     awaited: a.awaited || b.awaited,
     insist: a.insist || b.insist,
   };

@@ -74,7 +74,8 @@ export class Rounds<T> {
   #report(outcome: RefreshReport['outcome'], course: Course, changes: Changes): RefreshReport {
     const { added, updated, removed, held, unchanged, quarantined, error } = changes;
     const { startedAt, ...told } = course;
-    return {
+    // Told to whoever asked and to all listeners, and kept.
+    return Object.freeze({
       outcome,
       ...told,
       generation: this.#parts.store.generation,
@@ -83,11 +84,11 @@ export class Rounds<T> {
       removed: removed.length,
       unchanged,
       quarantined,
-      sampleKeys: [...added, ...updated, ...removed].slice(0, SAMPLE_KEYS),
+      sampleKeys: Object.freeze([...added, ...updated, ...removed].slice(0, SAMPLE_KEYS)),
       tookMs: this.#parts.now() - startedAt,
       ...(held > 0 && { held }),
       ...(error === undefined ? {} : { error }),
-    };
+    });
   }
 
   #canReadOnly(keys: readonly string[]): boolean {

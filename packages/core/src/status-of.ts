@@ -1,6 +1,8 @@
 /** Puts together how a cache is doing, as of now. */
 import type { ResolvedOptions } from './options.ts';
 import type { Parts } from './parts.ts';
+import { said } from './said.ts';
+import type { Source } from './source.ts';
 import type { CacheStatus } from './status.ts';
 
 const QUARANTINE_SHOWN = 100;
@@ -30,6 +32,15 @@ export function statusOf<T>(
     ...(nextRefreshInMs !== undefined && { nextRefreshInMs }),
     ...(heldStatus && { held: heldStatus }),
     ...(watching !== undefined && { watching }),
-    ...(source.status && { source: source.status() }),
+    ...(source.status && { source: askSource(source) }),
   };
+}
+
+/** Who looks at the status wants to know what is wrong: it must not fail because of just that. */
+function askSource(source: Source<unknown>): Record<string, unknown> {
+  try {
+    return source.status!();
+  } catch (error) {
+    return { error: said(error) };
+  }
 }

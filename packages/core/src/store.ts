@@ -139,13 +139,12 @@ export class Store<T> {
     return same === held || !this.#options.freeze ? same : deepFreeze(same);
   }
 
-  /** Stores one answer with an age of its own. Returns the value as held. */
+  /** Stores one answer with an age of its own. Returns the value as held. After the last answer, `settle`. */
   put(key: string, prepared: T, confirmedAt: number): T {
     const value = sameOf(prepared, this.staleValue(key));
     this.quarantine.delete(key);
     this.#putOwn(key, value, confirmedAt);
     this.#evict();
-    this.#after();
     return value;
   }
 
@@ -153,7 +152,6 @@ export class Store<T> {
   putAbsent(key: string, confirmedAt: number): void {
     this.#forget(key);
     this.negatives.add(key, confirmedAt);
-    this.#after();
   }
 
   /** The newest row failed its schema: its last good value stays, with the age it has. */
@@ -163,7 +161,6 @@ export class Store<T> {
     this.#unsure.delete(key);
     const known = this.#known(key);
     if (known !== undefined) this.#putOwn(key, known.value, known.since);
-    this.#after();
   }
 
   /** What was stored last was read while the base was, so nobody knows which is newer. */
@@ -207,7 +204,7 @@ export class Store<T> {
     // A row that was refused is one, too: its key is not absent.
     for (const key of [...this.negatives.keys()]) if (entries.has(key) || refused.has(key)) this.negatives.delete(key);
     for (const [key, { value, since }] of kept) this.#own.put(key, value, since, now);
-    this.#after();
+    this.settle();
   }
 
   /** Shows what differs, in one step; everything else that the base speaks for is confirmed. */
@@ -230,7 +227,7 @@ export class Store<T> {
       this.#show(key, value);
     }
     this.base.confirm(confirmedAt, now);
-    this.#after();
+    this.settle();
   }
 
   /** Forgets keys: they are unknown now, not absent. */
@@ -239,13 +236,13 @@ export class Store<T> {
       this.#forget(key);
       if (this.base.confirmedAt !== undefined) this.#unsure.add(key);
     }
-    this.#after();
+    this.settle();
   }
 
   /** These keys are gone at the source: the base says so. */
   remove(keys: Iterable<string>): void {
     for (const key of keys) this.#forget(key);
-    this.#after();
+    this.settle();
   }
 
   /** Forgets everything, the shared age too. */
@@ -258,7 +255,7 @@ export class Store<T> {
     this.#unsure.clear();
     this.#options.held.clear();
     this.base.clear();
-    this.#after();
+    this.settle();
   }
 
   #confirmedAt(key: string): number | undefined {
@@ -322,12 +319,12 @@ export class Store<T> {
       this.views.detach();
       this.live = new Map(this.#own.visible());
     }
-    this.#after();
+    this.settle();
     if (changed) this.#options.onBaseAged();
   }
 
-  /** To be called at the end of every change: sees to what follows from it. */
-  #after(): void {
+  /** To be called at the end of every change, when all of it can be seen: sees to what follows from it. */
+  settle(): void {
     this.#noteFreshness();
     this.#alarm.set(Math.min(this.#own.nextAt, this.negatives.nextAt, this.base.nextAt));
     if (this.#released) this.#options.onReleased();

@@ -203,6 +203,18 @@ describe.each(WITH_KEYS)('a flood of unknown keys, with $shape', ({ methods }) =
     await cache.stop();
   });
 
+  test('does not keep a key that was invalidated from coming back by a refresh', async () => {
+    const set = setUp<string>({ methods, rows: ROWS, maxAbsentPerSecond: 0.1 });
+    const { source, cache } = set;
+    await load(set);
+    await flood(set, 3);
+    await cache.invalidate('a');
+    if (source.fetchAll === undefined) await cache.refresh({ keys: ['a'] });
+    else await settle();
+    expect(await cache.fetch('a')).toBe('a');
+    await cache.stop();
+  });
+
   test('refuses a part of a fetchMany: what can be answered is in the error', async () => {
     const set = setUp<string>({ methods, rows: ROWS, maxAbsentPerSecond: 0.1 });
     const { source, cache } = set;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { settle } from '../testing/index.ts';
-import { load, SHAPES, setUp, WITH_SNAPSHOT } from './support/set-up.ts';
+import { load, SHAPES, setUp, WITH_KEYS, WITH_SNAPSHOT } from './support/set-up.ts';
 
 const KEYS = Array.from({ length: 40 }, (_, index) => `key ${index}`);
 const rowsOf = (version: string): (readonly [string, string])[] => KEYS.map((key) => [key, version]);
@@ -115,4 +115,52 @@ test('listeners of a refresh by keys hear of bad rows when all is stored', async
   source.rows.set('b', 'v2');
   await cache.refresh({ keys: ['a', 'b'] });
   expect(seen).toEqual(['v1', 'v2']);
+});
+
+describe.each(WITH_KEYS.filter(({ methods }) => methods.includes('fetchAll')))(
+  'single keys, with $shape, when the last row that is held is among them',
+  ({ methods }) => {
+    const rows = [
+      ['a', 'v1'],
+      ['b', 'v1'],
+    ] as const;
+
+    test('are all stored, and the generation counted, before a listener hears that nothing is held any more', async () => {
+      const { source, cache } = setUp<string>({ methods, rows, guard: {} });
+      await cache.start();
+      source.rows.clear();
+      expect(await cache.refresh()).toMatchObject({ outcome: 'held', held: 2 });
+      source.rows.set('b', 'v1');
+      await cache.fetch('b', { fresh: true });
+      source.rows.set('a', 'v2').set('b', 'v2');
+      const { generation } = cache.status();
+      const seen: unknown[] = [];
+      cache.on('state', ({ to }) => seen.push([to, cache.getMany(['a', 'b']), cache.status().generation - generation]));
+      await cache.refresh({ keys: ['a', 'b'] });
+      expect(seen).toEqual([['live', ['v2', 'v2'], 1]]);
+      await cache.stop();
+    });
+  },
+);
+
+test('a listener hears of nothing before the whole answer of a fetchMany is stored', async () => {
+  const { source, cache } = setUp<string>({
+    methods: ['fetchAll', 'fetchMany'],
+    guard: {},
+    rows: [
+      ['a', 'v1'],
+      ['b', 'v1'],
+    ],
+  });
+  await cache.start();
+  source.rows.clear();
+  await cache.refresh();
+  source.rows.set('b', 'v1');
+  await cache.fetch('b', { fresh: true });
+  source.rows.set('a', 'v2').set('b', 'v2');
+  const seen: unknown[] = [];
+  cache.on('state', () => seen.push(cache.getMany(['a', 'b'])));
+  await cache.fetchMany(['a', 'b'], { fresh: true });
+  expect(seen).toEqual([['v2', 'v2']]);
+  await cache.stop();
 });

@@ -184,26 +184,27 @@ describe.each([...WITH_SNAPSHOT, { shape: 'fetchAll, fetchOne and fetchChanges',
 );
 
 describe.each(WITH_SNAPSHOT)('with $shape, a dry run', ({ methods }) => {
-  test('together with a refresh that waits anyway is that refresh, whichever was first', async () => {
-    for (const options of [
-      [{}, { dryRun: true }],
-      [{ dryRun: true }, {}],
-    ]) {
+  test('beside a refresh that waits has a turn of its own, and those of one kind share theirs', async () => {
+    for (const dryFirst of [true, false]) {
       const set = setUp<string>({ methods, rows: rows(4) });
       const { source, cache, calls } = set;
       await load(set);
       source.behave('hold');
       const running = cache.refresh();
-      const waiting = options.map((option) => cache.refresh(option));
+      const [first, second, third, fourth] = [dryFirst, !dryFirst, dryFirst, !dryFirst].map((dryRun) =>
+        cache.refresh({ dryRun }),
+      );
       source.behave('answer');
       source.rows.set('0', 'changed');
       calls.at(-1)!.answer();
       await running;
-      const [first, second] = await Promise.all(waiting);
-      expect(first).toBe(second);
-      expect(first).toMatchObject({ outcome: 'published', updated: 1 });
-      expect(first).not.toHaveProperty('dryRun');
-      expect([cache.get('0'), calls.length]).toEqual(['changed', 3]);
+      const [dry, real] = await Promise.all(dryFirst ? [first, second] : [second, first]);
+      expect(await Promise.all(dryFirst ? [third, fourth] : [fourth, third])).toEqual([dry, real]);
+      // In the order in which they were asked for.
+      expect(dry).toMatchObject({ dryRun: true, updated: dryFirst ? 1 : 0 });
+      expect(real).toMatchObject({ outcome: 'published', updated: 1 });
+      expect(real).not.toHaveProperty('dryRun');
+      expect([cache.get('0'), calls.length]).toEqual(['changed', 4]);
       await cache.stop();
     }
   });
@@ -272,4 +273,49 @@ test('a dry run that meets a wrong delta leaves the real one its position', asyn
   source.behave('answer');
   expect(await cache.refresh()).toMatchObject({ outcome: 'unchanged', kind: 'delta' });
   await cache.stop();
+});
+
+describe('a dry run that is asked for while a refresh of some keys waits', () => {
+  test('confirms nothing that is held, and the refresh reads its keys alone', async () => {
+    const set = setUp<string>({ methods: ['fetchAll', 'fetchOne'], rows: rows(40), guard: {} });
+    const { source, cache, calls } = set;
+    await load(set);
+    for (const key of keys(30)) source.rows.delete(key);
+    expect(await cache.refresh()).toMatchObject({ outcome: 'held', held: 30 });
+    source.behave('hold');
+    const running = cache.refresh({ keys: ['35'] });
+    await cache.invalidate('36');
+    const trying = cache.refresh({ dryRun: true });
+    source.behave('answer');
+    calls.at(-1)!.answer();
+    await running;
+    expect(await trying).toMatchObject({ dryRun: true, outcome: 'published', removed: 30 });
+    expect(cache.size).toBe(40);
+    expect(cache.status().held).toMatchObject({ keys: 30, answers: 1 });
+    expect(calls.slice(2).map(({ method }) => method)).toEqual(['fetchOne', 'fetchOne', 'fetchAll']);
+    expect(calls.slice(2, 4).map(({ keys: [key] }) => key)).toEqual(['35', '36']);
+    await cache.stop();
+  });
+
+  test('stores none of its own keys, whichever of the two was first', async () => {
+    for (const dryFirst of [true, false]) {
+      const set = setUp<string>({ methods: ['fetchMany'], rows: rows(3) });
+      const { source, cache, calls } = set;
+      await load(set);
+      source.behave('hold');
+      const running = cache.refresh({ keys: ['2'] });
+      await settle();
+      const waiting = [
+        { dryRun: dryFirst, keys: [dryFirst ? '1' : '0'] },
+        { dryRun: !dryFirst, keys: [dryFirst ? '0' : '1'] },
+      ].map((options) => cache.refresh(options));
+      for (const key of keys(3)) source.rows.set(key, 'changed');
+      source.behave('answer');
+      calls.at(-1)!.answer();
+      await running;
+      for (const report of await Promise.all(waiting)) expect(report).toMatchObject({ updated: 1 });
+      expect(cache.getMany(['0', '1'])).toEqual(['changed', 'row 1']);
+      await cache.stop();
+    }
+  });
 });

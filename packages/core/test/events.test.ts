@@ -86,6 +86,66 @@ describe('a listener', () => {
     expect(heard).toEqual(['first', 'second']);
   });
 
+  test('that was given twice hears twice, and each of the two is taken off alone', async () => {
+    const { cache } = setUp({ rows: [['a', 'a']] });
+    let heard = 0;
+    const listener = (): void => {
+      heard += 1;
+    };
+    const [off, offOther] = [cache.on('refresh', listener), cache.on('refresh', listener)];
+    await cache.refresh();
+    expect(heard).toBe(2);
+    off();
+    off();
+    await cache.refresh();
+    expect(heard).toBe(3);
+    offOther();
+    await cache.refresh();
+    expect(heard).toBe(3);
+  });
+
+  test('cannot change what the others hear, nor what the report says', async () => {
+    const set = setUp<string>({
+      rows: [
+        ['a', 'a'],
+        ['b', 'b'],
+        ['c', 'c'],
+      ],
+      schema,
+      guard: {},
+    });
+    const { cache, source } = set;
+    const heard = new Map<string, object[]>();
+    const hear = (name: string, event: object): void => {
+      const events = heard.get(name) ?? [];
+      heard.set(name, [...events, event]);
+    };
+    for (const name of ['refresh', 'change', 'held', 'quarantine', 'state'] as const) {
+      cache.on(name, (event) => hear(name, event));
+    }
+    await load(set);
+    source.rows.set('a', 'new').set('b', 'bad').delete('c');
+    await cache.refresh();
+    source.rows.clear();
+    await cache.refresh();
+    cache.accept();
+    const all = [...heard.values()].flat();
+    for (const event of all) {
+      expect(() => Object.assign(event, { generation: 5 })).toThrow(TypeError);
+      for (const list of Object.values(event).filter(Array.isArray)) expect(() => list.push('more')).toThrow(TypeError);
+    }
+    expect([...heard.keys()].toSorted()).toEqual(['change', 'held', 'quarantine', 'refresh', 'state']);
+    await cache.stop();
+  });
+
+  test('may change an error: it belongs to whoever threw it', async () => {
+    const set = setUp<string>({ methods: ['fetchAll'] });
+    set.cache.on('error', (error) => Object.assign(error, { note: 'seen' }));
+    set.source.behave('fail');
+    expect(await set.cache.refresh()).toMatchObject({ outcome: 'failed', error: { note: 'seen' } });
+    await set.cache.stop();
+  });
+
   test('may ask the cache for more: a refresh in a listener is one that waits', async () => {
     const { cache, source } = setUp<string>({ rows: [['a', 'v1']] });
     let once = true;

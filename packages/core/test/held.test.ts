@@ -279,6 +279,23 @@ describe.each(WITH_SNAPSHOT)('reject(), with $shape', ({ methods }) => {
     await cache.stop();
   });
 
+  test('keeps those that stay away when others come back, and judges what else goes as ever', async () => {
+    const { source, cache } = await held({ methods });
+    cache.reject();
+    for (const [key, row] of rows(12)) source.rows.set(key, row);
+    source.rows.delete('39');
+    for (let answer = 2; answer < 5; answer += 1) {
+      const removed = answer === 2 ? 1 : 0;
+      expect(await cache.refresh()).toMatchObject({ outcome: 'held', held: 18, removed });
+      expect(cache.status()).toMatchObject({ size: 39, held: { keys: 18, answers: answer, rejected: true } });
+    }
+    source.rows.set('12', 'back');
+    expect(await cache.refresh()).toMatchObject({ outcome: 'held', held: 17, updated: 1 });
+    expect(cache.accept()).toBe(true);
+    expect([cache.size, cache.status().state]).toEqual([22, 'live']);
+    await cache.stop();
+  });
+
   test('ends when the rows come back: the next catastrophe is judged as if nothing had been', async () => {
     const { source, cache } = await held({ methods });
     cache.reject();

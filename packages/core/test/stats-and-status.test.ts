@@ -199,3 +199,29 @@ describe('reports', () => {
     await set.cache.stop();
   });
 });
+
+test('a report is of what has been: whoever got it cannot change what others get', async () => {
+  const { cache } = setUp<string>({ rows: [['a', 'a']] });
+  for (const options of [{}, { dryRun: true }, { keys: ['a'] }]) {
+    const report = await cache.refresh(options);
+    expect(() => Object.assign(report, { outcome: 'failed' })).toThrow(TypeError);
+    expect(() => (report.sampleKeys as string[]).push('more')).toThrow(TypeError);
+  }
+  expect(cache.reports().map(({ outcome }) => outcome)).toEqual(['published', 'unchanged']);
+  await cache.stop();
+});
+
+test('a source that cannot say how it is doing takes nothing from the status but its own part', async () => {
+  const cache = new TTLCacheService<string>({
+    name: 'test',
+    source: {
+      fetchAll: async () => [['a', 'a']] as const,
+      status: () => {
+        throw new Error('the pool has ended');
+      },
+    },
+  });
+  await cache.start();
+  expect(cache.status()).toMatchObject({ state: 'live', size: 1, source: { error: 'the pool has ended' } });
+  await cache.stop();
+});

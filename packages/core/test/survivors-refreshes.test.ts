@@ -193,7 +193,7 @@ describe('refreshes that wait together', () => {
     }
   });
 
-  test('are a dry run if all of them are', async () => {
+  test('are a dry run if they are dry runs', async () => {
     const { set, reports } = await after(['fetchAll'], ({ source, cache }) => {
       source.rows.set('a', 'new');
       return [cache.refresh({ dryRun: true }), cache.refresh({ dryRun: true })];
@@ -221,6 +221,23 @@ describe('refreshes that wait together', () => {
       expect([calls.length, clock.keepAliveTimers]).toEqual([3, alive]);
       await cache.stop();
     }
+  });
+
+  test('keep the process alive while somebody awaits the one behind them', async () => {
+    const { source, cache, clock, calls } = setUp<string>({ methods: ['fetchAll'], rows: rowsOf('a') });
+    await cache.start();
+    source.behave('hold');
+    await cache.invalidate('a');
+    await cache.invalidate('b');
+    const trying = cache.refresh({ dryRun: true });
+    for (const length of [2, 3, 4]) {
+      expect([calls.length, clock.keepAliveTimers]).toEqual([length, 1]);
+      calls.at(-1)!.answer();
+      await settle();
+    }
+    expect(await trying).toMatchObject({ dryRun: true });
+    expect(clock.keepAliveTimers).toBe(0);
+    await cache.stop();
   });
 });
 

@@ -80,8 +80,8 @@ export const FLIGHTS: readonly Fault[] = [
     name: 'refreshes run side by side',
     promise: 3,
     file: 'refresher.ts',
-    find: 'if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);',
-    replace: `if ((this.#running === undefined && this.#waiting === undefined) || request.awaited) return this.#run(request);`,
+    find: 'if (this.#running === undefined) return this.#run(request);',
+    replace: 'if (this.#running === undefined || request.awaited) return this.#run(request);',
     caughtBy: {
       file: 'single-flight.test.ts',
       title: 'and nudges, however many, are one running and one waiting (*)',
@@ -91,9 +91,9 @@ export const FLIGHTS: readonly Fault[] = [
     name: 'a refresh joins the one that is under way, which was sent before it was asked for',
     promise: 3,
     file: 'refresher.ts',
-    find: 'if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);',
-    replace: `if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);
-    if (this.#running?.whole) return this.#running.report;`,
+    find: 'if (this.#running === undefined) return this.#run(request);',
+    replace: `if (this.#running === undefined) return this.#run(request);
+    if (this.#running.whole) return this.#running.report;`,
     caughtBy: {
       file: 'single-flight.test.ts',
       title: 'that wait are sent after everybody who waits for them has asked',
@@ -103,8 +103,8 @@ export const FLIGHTS: readonly Fault[] = [
     name: 'a refresh slips in between one that ends and one that waits',
     promise: 3,
     file: 'refresher.ts',
-    find: 'if (this.#running === undefined && this.#waiting === undefined) return this.#run(request);',
-    replace: 'if (this.#running === undefined) return this.#run(request);',
+    find: '    this.#runNext();',
+    replace: '    setImmediate(() => this.#runNext());',
     caughtBy: {
       file: 'survivors-refreshes.test.ts',
       title: 'a fetch that needs another snapshot at the end of one waits for the one that waits already',
@@ -114,7 +114,7 @@ export const FLIGHTS: readonly Fault[] = [
     name: 'a refresh of keys that joins a waiting one loses its keys',
     promise: 3,
     file: 'refresher.ts',
-    find: 'for (const key of request.keys) this.#waiting.keys.add(key);',
+    find: 'for (const key of request.keys) waiting.keys.add(key);',
     replace: '',
     caughtBy: {
       file: 'refresh.test.ts',

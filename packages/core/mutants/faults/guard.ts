@@ -86,6 +86,17 @@ export const GUARD: readonly Fault[] = [
     },
   },
   {
+    name: 'what was rejected goes when a part of it has come back',
+    promise: 6,
+    file: 'held.ts',
+    find: 'missing.filter((key) => !this.#rejected || !this.has(key))',
+    replace: 'missing',
+    caughtBy: {
+      file: 'held.test.ts',
+      title: 'keeps those that stay away when others come back, and judges what else goes as ever',
+    },
+  },
+  {
     name: 'what is left after a confirmation is not judged again',
     promise: 6,
     file: 'held.ts',

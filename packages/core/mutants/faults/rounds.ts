@@ -79,6 +79,28 @@ export const ROUNDS: readonly Fault[] = [
     caughtBy: { file: 'survivors-refreshes.test.ts', title: 'who hears of a change reads what has changed' },
   },
   {
+    name: 'a listener hears of a refresh by keys before it is counted',
+    promise: 7,
+    file: 'key-reader.ts',
+    find: 'counted(outcomes);\n    store.settle();',
+    replace: 'store.settle();\n    counted(outcomes);',
+    caughtBy: {
+      file: 'atomic.test.ts',
+      title: 'are all stored, and the generation counted, before a listener hears that nothing is held any more',
+    },
+  },
+  {
+    name: 'a listener hears of a refresh by keys before all of it is stored',
+    promise: 7,
+    file: 'key-reader.ts',
+    find: 'this.#store(answer, bad))',
+    replace: '[this.#store(answer, bad), store.settle()] as const).map(([outcome]) => outcome)',
+    caughtBy: {
+      file: 'atomic.test.ts',
+      title: 'a listener hears of nothing before the whole answer of a fetchMany is stored',
+    },
+  },
+  {
     name: 'listeners hear of a bad row before the rest of the answer is stored',
     promise: 7,
     file: 'key-reader.ts',

@@ -27,9 +27,9 @@ export const WAITING: readonly Fault[] = [
     name: 'dry runs that wait together publish',
     promise: 1,
     file: 'refresher.ts',
-    find: 'dryRun: a.dryRun && b.dryRun,',
+    find: 'dryRun: a.dryRun,',
     replace: 'dryRun: false,',
-    caughtBy: { file: 'survivors-refreshes.test.ts', title: 'are a dry run if all of them are' },
+    caughtBy: { file: 'survivors-refreshes.test.ts', title: 'are a dry run if they are dry runs' },
   },
   {
     name: 'nudges that wait together keep the process alive',
@@ -46,6 +46,17 @@ export const WAITING: readonly Fault[] = [
     find: 'awaited: a.awaited || b.awaited,',
     replace: 'awaited: a.awaited && b.awaited,',
     caughtBy: ALIVE,
+  },
+  {
+    name: 'the process may end under a nudge, though somebody awaits the dry run behind it',
+    promise: 10,
+    file: 'refresher.ts',
+    find: '[next, ...this.#waiting].some(',
+    replace: '[next].some(',
+    caughtBy: {
+      file: 'survivors-refreshes.test.ts',
+      title: 'keep the process alive while somebody awaits the one behind them',
+    },
   },
   {
     name: 'a nudge asks though the breaker waits',
