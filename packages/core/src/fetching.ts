@@ -15,8 +15,8 @@ export interface FetchOptions {
   /** Ends this caller's wait: with a stale value where there is one, else with `source-timeout`. */
   readonly timeout?: Duration;
   /**
-   * Ask the source now, whatever is in memory or under way: each such fetch is a source call of its own. A failure
-   * throws even if a stale value is held. @default false
+   * Ask the source, whatever is in memory or under way: the answer is that of a call which is sent after this. A
+   * failure throws even if a stale value is held. @default false
    */
   readonly fresh?: boolean;
 }

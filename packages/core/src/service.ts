@@ -77,7 +77,7 @@ export class TTLCacheService<T> implements Cache<T> {
     const unwatched = watcher.stop();
     refresher.stop();
     calls.stop();
-    loader.forgetAll();
+    loader.stop();
     fence.invalidateAll();
     this.#snapshots.closeAll();
     this.#store.forgetAll();
@@ -121,7 +121,8 @@ export class TTLCacheService<T> implements Cache<T> {
   }
 
   /**
-   * `fetch` for several keys: what exists, in the order of the keys. One source call where the source has `fetchMany`.
+   * `fetch` for several keys: what exists, in the order of the keys. One source call where the source has `fetchMany`,
+   * else sixteen at a time.
    * @throws CacheError if one key can neither be answered nor served stale; `partial` holds what could be.
    */
   fetchMany(keys: Iterable<string>, options?: FetchOptions): Promise<ReadonlyMap<string, T>> {
