@@ -167,7 +167,8 @@ export class Fetching<T> {
     }
     const failures: CacheError[] = [];
     if (wish.signal?.aborted) {
-      failures.push(...missing.map((key) => this.#gaveUp(key, wish.signal?.reason)));
+      // Not spread into one push: there may be more of them than a call takes arguments.
+      for (const key of missing) failures.push(this.#gaveUp(key, wish.signal.reason));
       missing.length = 0;
     }
     const flights = [...loader.loadMany(missing, wish)];

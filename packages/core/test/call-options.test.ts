@@ -106,6 +106,16 @@ test('a signal is known by its shape, so that one of another realm does as well'
   expect(await cache.fetch('b', { signal: foreign as never })).toBe('b');
 });
 
+test('a fetchMany whose caller has given up says so, however many keys it is for', async () => {
+  const { cache, source } = setUp<string>({ methods: ['fetchMany'] });
+  const keys = Array.from({ length: 200_000 }, (_, index) => `k${index}`);
+  await expect(cache.fetchMany(keys, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    code: 'aborted',
+    message: 'cache "test": 200000 of 200000 keys could not be answered; the first because the caller gave up',
+  });
+  expect(source.count()).toBe(0);
+});
+
 test('a method that answers at once throws at once', () => {
   const { cache } = setUp<string>({ rows: ROWS });
   expect(() => cache.snapshot({ maxage: 1 } as object)).toThrow(
