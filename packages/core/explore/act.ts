@@ -74,6 +74,9 @@ export async function act(world: World, operation: Operation): Promise<void> {
       return stop(world);
     case 'start':
       return start(world);
+    case 'restart':
+      stop(world);
+      return start(world);
   }
 }
 
@@ -94,9 +97,10 @@ function read(
   world: World,
   name: string,
   { keys, fresh, limit }: Pick<Read, 'keys' | 'fresh' | 'limit'>,
-  ask: (options: FetchOptions) => Promise<ReadonlyMap<string, Value>>,
+  ask: (options: FetchOptions | undefined) => Promise<ReadonlyMap<string, Value>>,
 ): void {
   const { turns, known, wild } = world;
+  world.wanted(keys);
   for (const key of keys) {
     const joins = wild.calls.some((call) => isUnderWay(call) && isForRead(call) && call.keys!.includes(key));
     if (fresh) known.of(key).freshAt = world.tickets + 1;
@@ -110,7 +114,8 @@ function read(
     ...(controller && { signal: controller.signal }),
     ...(limit === 'timeout' && { timeout: CALLER_TIMEOUT }),
   };
-  ask(options).then(
+  // Who has no wishes takes a shorter way.
+  ask(fresh || limit !== 'none' ? options : undefined).then(
     (found) => answered(world, begun, found),
     (error: unknown) => failed(world, begun, error),
   );
@@ -138,6 +143,7 @@ async function race(world: World, { key, written, picks }: OperationOf<'race'>):
 
 function warm(world: World, keys: readonly string[]): void {
   const name = `warm(${JSON.stringify(keys)})`;
+  world.wanted(keys);
   const warmed = world.cache.warm(keys).then(({ requested, loaded, absent, failed }) => {
     world.absent += absent;
     world.expect(5, requested === loaded + absent + failed, () => `${name} does not add up`);

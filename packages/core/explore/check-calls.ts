@@ -14,7 +14,12 @@ export function sent(world: World, call: Call): void {
   world.expect(4, !call.signal.aborted, say('with a signal that is aborted'));
   isOneFlight(world, call, say);
   obeysBreaker(world, call, say);
-  if (isForRead(call)) for (const key of call.keys!) isNotKnownAbsent(world, key, say);
+  if (!isForRead(call)) return;
+  for (const key of call.keys!) {
+    const isWanted = world.known.of(key).wantedAt > world.stoppedStep;
+    world.expect(13, isWanted, say(`for ${JSON.stringify(key)}, wanted only before the last stop`));
+    isNotKnownAbsent(world, key, say);
+  }
 }
 
 function isOneFlight(world: World, call: Call, say: (why: string) => () => string): void {
@@ -47,8 +52,10 @@ function obeysBreaker(world: World, call: Call, say: (why: string) => () => stri
 /** Unknown keys are cheap: what was said to be absent is remembered. */
 function isNotKnownAbsent(world: World, key: string, say: (why: string) => () => string): void {
   const { settings, known, now } = world;
-  const { stored, freshAt, single, expected } = known.of(key);
-  if (freshAt > 0) return;
+  const { stored, freshAt, waits, single, expected } = known.of(key);
+  known.of(key).waits = false;
+  // What has waited for its turn was wanted before that was known.
+  if (freshAt > 0 || waits) return;
   const remembered = stored !== undefined && stored.row === undefined && single === stored.ticket;
   world.expect(
     11,

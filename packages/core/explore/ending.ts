@@ -10,7 +10,8 @@ export async function isConverging(world: World): Promise<void> {
   const { settings, wild, cache } = world;
   wild.faults = [];
   if (world.life !== 'started') start(world);
-  await pass(world, world.now + Math.max(settings.timeout, REFRESH_TIMEOUT) + 1, () => false);
+  const longest = Math.max(world.turnsOf(settings.keys) * settings.timeout, REFRESH_TIMEOUT);
+  await pass(world, world.now + longest + 1, () => false);
   world.expect(4, world.reads.size === 0, () => `${[...world.reads].map(({ name }) => name)} still wait`);
   if (cache.status().held?.rejected) cache.accept();
   const before = world.rounds;
@@ -69,6 +70,7 @@ async function isFetched(world: World): Promise<void> {
     const row = table.row(key);
     if (row?.bad && settings.schema) continue;
     world.known.of(key).freshAt = world.tickets + 1;
+    world.wanted([key]);
     let told: unknown = 'nothing';
     const fetched = cache.fetch(key, { fresh: true });
     void fetched.then(

@@ -31,6 +31,10 @@ export interface KeyKnowledge {
   visibleSince: number;
   /** Tickets at the last fetch that wanted an answer of its own. */
   freshAt: number;
+  /** When a read has wanted it last. */
+  wantedAt: number;
+  /** A read has wanted it that asks for several keys in turns, and it has not been asked for since. */
+  waits: boolean;
   /** Values whose identity was judged. */
   derived: { readonly value: Value; readonly derived: object } | undefined;
 }
@@ -122,6 +126,8 @@ function nothing(): KeyKnowledge {
     visible: undefined,
     visibleSince: 0,
     freshAt: 0,
+    wantedAt: -1,
+    waits: false,
     derived: undefined,
   };
 }

@@ -29,7 +29,8 @@ export type Operation =
   | { readonly kind: 'suspend'; readonly ms: number }
   | { readonly kind: 'jump'; readonly ms: number }
   | { readonly kind: 'stop' }
-  | { readonly kind: 'start' };
+  | { readonly kind: 'start' }
+  | { readonly kind: 'restart' };
 
 /** Who reads may give up: at a turn of its own, or when a time is over. */
 export type Limit = 'none' | 'abort' | 'timeout';
@@ -83,6 +84,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 1, arbitrary: one('jump', { ms: fc.constantFrom(-86_400_000, 86_400_000) }) },
   { weight: 1, arbitrary: one('stop') },
   { weight: 2, arbitrary: one('start') },
+  { weight: 1, arbitrary: one('restart') },
 );
 
 const step: fc.Arbitrary<Step> = fc.record({

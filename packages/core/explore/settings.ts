@@ -25,6 +25,8 @@ export interface Settings {
   readonly softTimeout: number;
   readonly timeout: number;
   readonly maxAbsentPerSecond: number;
+  /** Where each key is a call of its own: so many at a time for a read of several. */
+  readonly singleCalls: number;
   readonly guard: { readonly maxRemovedShare: number; readonly minRows: number; readonly acceptAfter: number };
   /** What the clock's chance always is. */
   readonly chance: number;
@@ -75,6 +77,7 @@ export const settings: fc.Arbitrary<Settings> = fc
     softTimeout: fc.constantFrom(50, 0, 1_000),
     timeout: fc.constantFrom(300, 300, 3_000),
     maxAbsentPerSecond: fc.constantFrom(100, SCARCE),
+    singleCalls: fc.constantFrom(1, 2, 16),
     guard: fc.record({
       maxRemovedShare: fc.constantFrom(0.5, 0.2, 0.3),
       minRows: fc.integer({ min: 1, max: 3 }),

@@ -1,5 +1,6 @@
 /** One history's world: the truth, the source, the cache, and what is known of what readers may be told. */
 import { type CacheSnapshot, type Derived, type RefreshReport, TTLCacheService } from '../src/index.ts';
+import { limitSingleCalls } from '../src/limited.ts';
 import type { StandardSchema } from '../src/schema.ts';
 import { BreakerModel } from './breaker-model.ts';
 import { type Call, confirmedAt, mayBeSeen, type Value } from './calls.ts';
@@ -75,9 +76,11 @@ export class World {
     const { clock, table, turns } = this;
     this.wild = new WildSource({ settings, table, turns, clock, hooks });
     const hasAll = settings.methods.includes('fetchAll');
+    const source = this.wild.source();
+    limitSingleCalls(source, settings.singleCalls);
     this.cache = new TTLCacheService<Value>({
       name: 'explored',
-      source: this.wild.source(),
+      source,
       clock,
       ttl: TTL,
       refreshTimeout: REFRESH_TIMEOUT,
@@ -114,6 +117,22 @@ export class World {
 
   get hasAll(): boolean {
     return this.settings.methods.includes('fetchAll');
+  }
+
+  /** In how many turns so many keys are asked for: only those of the first are asked for at once. */
+  turnsOf(keys: readonly string[]): number {
+    const { methods, singleCalls } = this.settings;
+    return methods.includes('fetchMany') ? 1 : Math.ceil(keys.length / singleCalls);
+  }
+
+  /** A read asks for these keys. */
+  wanted(keys: readonly string[]): void {
+    const mayWait = this.turnsOf(keys) > 1;
+    for (const key of keys) {
+      const known = this.known.of(key);
+      known.wantedAt = this.step;
+      known.waits ||= mayWait;
+    }
   }
 
   /** A suspend is over, but the event loop has not turned since: what is overdue comes within a millisecond. */

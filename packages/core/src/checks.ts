@@ -80,3 +80,8 @@ export function assertKeys(keys: Iterable<string>, cache: string, method: string
   for (const key of all) assertKey(key, cache, method);
   return all;
 }
+
+/** For keys that come as an array or not at all. */
+export function noArray(keys: unknown, cache: string): TypeError {
+  return new TypeError(`${callOf(cache, 'getMany')}: expected an array of keys, got ${typeName(keys)}`);
+}

@@ -10,6 +10,7 @@ import type { Commit } from './disk-frames.ts';
 import { ForeignFile, Gap, Journal, type Unknown } from './disk-journal.ts';
 import { before, type Moment, msBetween } from './disk-moment.ts';
 import { type Contents, readRows } from './disk-reading.ts';
+import { said } from './said.ts';
 import type { Cursor, Saved, Snapshot } from './source.ts';
 
 /** After a failure to write, no snapshot is asked for on behalf of the file for so long; twice as long after each more. */
@@ -114,7 +115,7 @@ export class DiskKeeper {
       this.#file = file;
       return { entries: this.#rowsOf(file, contents), cursor, ageMs, unknown: [...contents.unknown] };
     } catch (error) {
-      this.#warning = `the file was ignored: ${said(error)}`;
+      this.#warning = `the file was ignored: ${reasonOf(error)}`;
       return undefined;
     }
   }
@@ -270,7 +271,7 @@ export class DiskKeeper {
     this.#failedAt = this.#now();
     this.#failures += 1;
     this.#cannotSave = error instanceof ForeignFile || error instanceof TypeError;
-    this.#warning = `nothing is saved: ${said(error)}`;
+    this.#warning = `nothing is saved: ${reasonOf(error)}`;
   }
 }
 
@@ -278,7 +279,6 @@ export class DiskKeeper {
 class Overtaken extends Error {}
 
 /** Without paths of others, keys or values: system errors by their code. */
-function said(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' ? code : message;
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : said(error);
 }

@@ -53,8 +53,12 @@ export class CacheError extends Error {
     return { name, code, cache, message };
   }
 
-  /** Recognises a CacheError of any copy of this library. */
+  /** Recognises a CacheError of any copy of this library. Never throws, whatever it is asked about. */
   static isInstance(error: unknown): error is CacheError {
-    return error instanceof Error && error.name === 'CacheError' && 'code' in error && 'cache' in error;
+    try {
+      return error instanceof Error && error.name === 'CacheError' && 'code' in error && 'cache' in error;
+    } catch {
+      return false;
+    }
   }
 }

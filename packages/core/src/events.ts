@@ -2,6 +2,7 @@
 import { callOf, unknownName } from './checks.ts';
 import { describe } from './describe.ts';
 import type { CacheError } from './errors.ts';
+import { said } from './said.ts';
 import type { CacheState, RefreshReport } from './status.ts';
 
 export interface CacheEvents {
@@ -66,8 +67,10 @@ export class Events {
 
   emit<Name extends CacheEventName>(name: Name, event: CacheEvents[Name]): void {
     const warn = (error: unknown): void => {
-      const said = error instanceof Error ? error.message : 'no message';
-      process.emitWarning(`cache "${this.#cache}": a listener of "${name}" threw: ${said}`, 'CacheListenerWarning');
+      process.emitWarning(
+        `cache "${this.#cache}": a listener of "${name}" threw: ${said(error)}`,
+        'CacheListenerWarning',
+      );
     };
     const subscriptions = [...(this.#listeners.get(name) ?? [])];
     if (subscriptions.length > 0) freezeEvent(event);

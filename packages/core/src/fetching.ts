@@ -15,8 +15,8 @@ export interface FetchOptions {
   /** Ends this caller's wait: with a stale value where there is one, else with `source-timeout`. */
   readonly timeout?: Duration;
   /**
-   * Ask the source now, whatever is in memory or under way: each such fetch is a source call of its own. A failure
-   * throws even if a stale value is held. @default false
+   * Ask the source, whatever is in memory or under way: the answer is that of a call which is sent after this. A
+   * failure throws even if a stale value is held. @default false
    */
   readonly fresh?: boolean;
 }
@@ -167,7 +167,8 @@ export class Fetching<T> {
     }
     const failures: CacheError[] = [];
     if (wish.signal?.aborted) {
-      failures.push(...missing.map((key) => this.#gaveUp(key, wish.signal?.reason)));
+      // Not spread into one push: there may be more of them than a call takes arguments.
+      for (const key of missing) failures.push(this.#gaveUp(key, wish.signal.reason));
       missing.length = 0;
     }
     const flights = [...loader.loadMany(missing, wish)];

@@ -26,16 +26,20 @@ export function deepFreeze<T>(value: T): T {
   let walked: Set<object> | undefined;
   while (pending.length > 0) {
     const object = pending.pop();
-    if (!isPlain(object) || walked?.has(object)) continue;
-    if (Object.isFrozen(object)) {
-      walked ??= new Set();
-      walked.add(object);
-    } else {
-      Object.freeze(object);
+    try {
+      if (!isPlain(object) || walked?.has(object)) continue;
+      if (Object.isFrozen(object)) {
+        walked ??= new Set();
+        walked.add(object);
+      } else {
+        Object.freeze(object);
+      }
+      // Not Object.values: its array costs as much as all the rest.
+      if (Array.isArray(object)) for (const child of object) add(child, pending);
+      else for (const key in object) if (Object.hasOwn(object, key)) add((object as Plain)[key], pending);
+    } catch {
+      // The namespace of a module, a getter that throws, a proxy that was revoked: nobody can freeze it to the bottom.
     }
-    // Not Object.values: its array costs as much as all the rest.
-    if (Array.isArray(object)) for (const child of object) add(child, pending);
-    else for (const key in object) if (Object.hasOwn(object, key)) add((object as Plain)[key], pending);
   }
   return value;
 }

@@ -4,11 +4,22 @@ import { CacheError } from './errors.ts';
 /** A source that has only `fetchOne` is asked for this many keys at a time. */
 export const SINGLE_CALLS_AT_A_TIME = 16;
 
+const otherLimits = new WeakMap<object, number>();
+
+/** For the exploration: its few keys would never wait for each other. */
+export function limitSingleCalls(source: object, limit: number): void {
+  otherLimits.set(source, limit);
+}
+
+export function singleCallsAtATime(source: object): number {
+  return otherLimits.get(source) ?? SINGLE_CALLS_AT_A_TIME;
+}
+
 /** Runs `work`, which must not fail, for each item: at most `limit` at a time. */
 export async function eachLimited<I>(
   items: readonly I[],
   limit: number,
-  work: (item: I) => Promise<void>,
+  work: (item: I) => Promise<void> | undefined,
 ): Promise<void> {
   const queue = items.values();
   const worker = async (): Promise<void> => {

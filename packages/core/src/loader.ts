@@ -5,24 +5,37 @@
  *     fetch a ─┼─▶ one flight ─▶ one source call ─▶ all three
  *     fetch a ─┘
  *     invalidate a: the flight goes on for those who wait, but nobody joins it any more
+ *
+ * Where each key is a source call of its own, many keys take turns. A key that waits for its turn has its flight, which
+ * anybody may join, whatever happens meanwhile: its call is sent later than that.
+ *
+ *     fetchMany a … z ─▶ a … p are sent, q … z wait
+ *     invalidate z        z goes on waiting: it will be asked for after this
+ *     fetch z ──────────▶ z is sent now; its turn has nothing left to do
+ *     stop                what waits is never sent
  */
 import type { AbsentLimit } from './absent-limit.ts';
 import type { Counters } from './counters.ts';
 import type { CacheError } from './errors.ts';
 import type { Fence } from './fence.ts';
 import type { KeyOutcome, KeyReader } from './key-reader.ts';
-import { eachLimited, SINGLE_CALLS_AT_A_TIME } from './limited.ts';
+import { eachLimited } from './limited.ts';
 
 export interface Flight<T> {
   readonly promise: Promise<T | undefined>;
-  readonly startedAt: number;
-  /** Its request is sent after this moment of the fence. */
-  readonly sentAfter: number;
+  /** When its request was sent; while it waits for its turn: when it was wanted first. */
+  startedAt: number;
+  /** Its request was sent after this moment of the fence. */
+  sentAfter: number;
+  /** It waits for its turn: sends its request now, and resolves when it has landed. */
+  send?: (() => Promise<void>) | undefined;
 }
+
+type Moment = Pick<Flight<unknown>, 'startedAt' | 'sentAfter'>;
 
 export interface LoadRequest {
   readonly reason: string;
-  /** Ask the source now: an answer that was requested before does not do. */
+  /** An answer that was requested before does not do. */
   readonly fresh: boolean;
 }
 
@@ -31,6 +44,8 @@ interface LoaderOptions<T> {
   readonly fence: Fence;
   readonly counters: Counters;
   readonly now: () => number;
+  /** Where each key is a source call of its own: so many for those who want several. */
+  readonly atATime: number;
   readonly absentLimit: AbsentLimit;
   /** Is nothing at all held under this key? */
   readonly isUnknown: (key: string) => boolean;
@@ -54,23 +69,18 @@ export class Loader<T> {
 
   /** A flight for each key; what is not under way yet takes one source call where the source can. */
   loadMany(keys: readonly string[], request: LoadRequest): Map<string, Flight<T>> {
-    const { fence, now } = this.#options;
     const flights = new Map<string, Flight<T>>();
     const missing: string[] = [];
     for (const key of keys) {
-      const joined = request.fresh ? undefined : this.join(key);
+      const joined = this.#join(key, request.fresh);
       if (joined === undefined) missing.push(key);
       else flights.set(key, joined);
     }
-    if (missing.length === 0) return flights;
-    const takeOff = { startedAt: now(), sentAfter: fence.moment() };
-    const allowed = this.#refuseUnknown(missing, (key, refused) => flights.set(key, { ...takeOff, promise: refused }));
-    const answers = this.#ask(allowed, request);
-    for (const [index, key] of allowed.entries()) {
-      const flight = { ...takeOff, promise: answers[index]! };
-      flights.set(key, flight);
-      this.#watch(key, flight);
-    }
+    if (missing.length > 0) this.#takeOff(missing, request, flights);
+    const waiting: Flight<T>[] = [];
+    for (const flight of flights.values()) if (flight.send !== undefined) waiting.push(flight);
+    // When its turn comes it may have been sent by others who want it as well.
+    if (waiting.length > 0) void eachLimited(waiting, this.#options.atATime, (flight) => flight.send?.());
     return flights;
   }
 
@@ -78,22 +88,53 @@ export class Loader<T> {
     return this.#flights.has(key);
   }
 
-  /** The flight of this key that a read may join; `undefined`: there is none. */
+  /** The flight of this key that a read may join, its request sent; `undefined`: there is none. */
   join(key: string): Flight<T> | undefined {
+    const flight = this.#join(key, false);
+    void flight?.send?.();
+    return flight;
+  }
+
+  /** Nobody joins the flight of this key any more, if its request was sent. */
+  forget(key: string): void {
+    if (this.#flights.get(key)?.send === undefined) this.#flights.delete(key);
+  }
+
+  forgetAll(): void {
+    for (const key of this.#flights.keys()) this.forget(key);
+  }
+
+  /** What waits for its turn is never sent. To be called when no calls are made any more: so each ends as they do. */
+  stop(): void {
+    for (const { send } of this.#flights.values()) void send?.();
+    this.#flights.clear();
+  }
+
+  #join(key: string, fresh: boolean): Flight<T> | undefined {
     const flight = this.#flights.get(key);
+    if (flight === undefined) return undefined;
     // If a snapshot that was sent later has landed first, who asks now must not be told what was true before it.
-    if (flight === undefined || !this.#options.fence.admits(key, flight.sentAfter)) return undefined;
+    const isSent = flight.send === undefined;
+    if (isSent && (fresh || !this.#options.fence.admits(key, flight.sentAfter))) return undefined;
     this.#options.counters.coalesced += 1;
     return flight;
   }
 
-  /** Nobody joins the flight of this key any more. */
-  forget(key: string): void {
-    this.#flights.delete(key);
+  /** New flights for these keys. */
+  #takeOff(keys: readonly string[], request: LoadRequest, flights: Map<string, Flight<T>>): void {
+    const moment = this.#moment();
+    const allowed = this.#refuseUnknown(keys, (key, promise) => flights.set(key, { ...moment, promise }));
+    const answers = this.#ask(allowed, request);
+    for (const [index, key] of allowed.entries()) {
+      const flight: Flight<T> =
+        answers === undefined ? this.#single(key, request, moment) : { ...moment, promise: answers[index]! };
+      flights.set(key, flight);
+      this.#watch(key, flight);
+    }
   }
 
-  forgetAll(): void {
-    this.#flights.clear();
+  #moment(): Moment {
+    return { startedAt: this.#options.now(), sentAfter: this.#options.fence.moment() };
   }
 
   /** While too many answers are "absent", a key of which nothing is held is refused. Gives the keys that may be asked. */
@@ -127,26 +168,33 @@ export class Loader<T> {
     flight.promise.then(landed, land);
   }
 
-  /** An answer for each key, aligned with them. */
-  #ask(keys: readonly string[], { reason, fresh }: LoadRequest): Promise<T | undefined>[] {
+  /** One question for all these keys: an answer for each, aligned with them. `undefined`: each is one of its own. */
+  #ask(keys: readonly string[], request: LoadRequest): Promise<T | undefined>[] | undefined {
     const { reader, loadFromSnapshot } = this.#options;
     if (keys.length === 0) return [];
-    if (!reader.canRead) return loadFromSnapshot(keys, fresh);
-    const call = { reason, awaited: true };
-    const read = (batch: readonly string[]): Promise<KeyOutcome<T>[]> =>
-      reader.read(batch, call, (answers) => reader.store(answers));
-    if (reader.canReadMany && keys.length > 1) {
-      // Each key has its own outcome, so that one bad row fails one key.
-      const outcomes = read(keys);
-      return keys.map((_, index) => outcomes.then((all) => valueFrom(all[index]!)));
-    }
-    const waiting = keys.map((key) => ({ key, ...Promise.withResolvers<T | undefined>() }));
-    void eachLimited(waiting, SINGLE_CALLS_AT_A_TIME, ({ key, resolve, reject }) =>
-      read([key])
+    if (!reader.canRead) return loadFromSnapshot(keys, request.fresh);
+    if (!reader.canReadMany || keys.length === 1) return undefined;
+    // Each key has its own outcome, so that one bad row fails one key.
+    const outcomes = this.#read(keys, request);
+    return keys.map((_, index) => outcomes.then((all) => valueFrom(all[index]!)));
+  }
+
+  /** A flight that waits for its turn. */
+  #single(key: string, request: LoadRequest, moment: Moment): Flight<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
+    const send = (): Promise<void> => {
+      Object.assign(flight, this.#moment(), { send: undefined });
+      return this.#read([key], request)
         .then(([outcome]) => resolve(valueFrom(outcome!)))
-        .catch(reject),
-    );
-    return waiting.map(({ promise }) => promise);
+        .catch(reject);
+    };
+    const flight: Flight<T> = { ...moment, promise, send };
+    return flight;
+  }
+
+  #read(keys: readonly string[], { reason }: LoadRequest): Promise<KeyOutcome<T>[]> {
+    const { reader } = this.#options;
+    return reader.read(keys, { reason, awaited: true }, (answers) => reader.store(answers));
   }
 }
 

@@ -10,6 +10,7 @@ import { Health } from './health.ts';
 import { Held } from './held.ts';
 import { Kept } from './kept.ts';
 import { KeyReader } from './key-reader.ts';
+import { singleCallsAtATime } from './limited.ts';
 import { Loader } from './loader.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Refresher } from './refresher.ts';
@@ -105,6 +106,7 @@ export function assemble<T>(options: ResolvedOptions<T>): Parts<T> {
     fence,
     counters,
     now,
+    atATime: singleCallsAtATime(source),
     absentLimit: new AbsentLimit(options.maxAbsentPerSecond),
     isUnknown: (key) => store.staleValue(key) === undefined && !store.quarantine.has(key),
     rateLimited: (key) =>

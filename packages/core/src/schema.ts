@@ -48,7 +48,11 @@ export class RowCheck<T> {
     };
     try {
       const result = this.#schema['~standard'].validate(row);
-      return 'then' in result ? result.then(read, threw).then(remember) : remember(read(result));
+      if (!isThenable(result)) return remember(read(result));
+      // Made a promise of ours: what only has a `then` may lack the rest. And what it gives may be no result at all.
+      return Promise.resolve(result)
+        .then(read<T>)
+        .then(remember, threw);
     } catch {
       return threw();
     }
@@ -61,6 +65,11 @@ function read<T>(result: SchemaResult<T>): CheckedRow<T> {
   }
   const problem = result.issues.map((issue) => [pathOf(issue), issue.message].filter(Boolean).join(': ')).join('; ');
   return { problem: problem.slice(0, MAX_PROBLEM_LENGTH) };
+}
+
+/** By its shape: a promise of another realm, or of another library, does as well. */
+function isThenable<R>(result: R | PromiseLike<R>): result is PromiseLike<R> {
+  return typeof (result as PromiseLike<R> | undefined)?.then === 'function';
 }
 
 function pathOf({ path = [] }: SchemaIssue): string {

@@ -1,7 +1,7 @@
 /** The cache: the face that its parts have in common, and their life from start to stop. */
 import type { Cache, RefreshOptions } from './cache.ts';
 import { type CacheSnapshot, type SnapshotOptions, Snapshots } from './cache-snapshot.ts';
-import { assertKeys, callOf, checkFlag, checkNames } from './checks.ts';
+import { assertKeys, callOf, checkFlag, checkNames, noArray } from './checks.ts';
 import type { Counters } from './counters.ts';
 import { type Derived, deriveFrom } from './derive.ts';
 import type { CacheEventName, CacheListener } from './events.ts';
@@ -77,7 +77,7 @@ export class TTLCacheService<T> implements Cache<T> {
     const unwatched = watcher.stop();
     refresher.stop();
     calls.stop();
-    loader.forgetAll();
+    loader.stop();
     fence.invalidateAll();
     this.#snapshots.closeAll();
     this.#store.forgetAll();
@@ -94,8 +94,13 @@ export class TTLCacheService<T> implements Cache<T> {
     return this.#store.reads.get(key);
   }
 
-  /** `get` for several keys, aligned with them. */
+  /**
+   * `get` for several keys, aligned with them.
+   * @throws TypeError where they are no array.
+   */
   getMany(keys: readonly string[]): (T | undefined)[] {
+    // A text would be read letter by letter, and a Set has no length to be counted.
+    if (!Array.isArray(keys)) throw noArray(keys, this.name);
     // A loop, and counted once: a call for each key costs half as much again as the look-ups.
     const { live, allFresh } = this.#store;
     const values = new Array<T | undefined>(keys.length);
@@ -121,7 +126,8 @@ export class TTLCacheService<T> implements Cache<T> {
   }
 
   /**
-   * `fetch` for several keys: what exists, in the order of the keys. One source call where the source has `fetchMany`.
+   * `fetch` for several keys: what exists, in the order of the keys. One source call where the source has `fetchMany`,
+   * else sixteen at a time.
    * @throws CacheError if one key can neither be answered nor served stale; `partial` holds what could be.
    */
   fetchMany(keys: Iterable<string>, options?: FetchOptions): Promise<ReadonlyMap<string, T>> {

@@ -4,6 +4,7 @@
  */
 import { typeName } from './describe.ts';
 import { CacheError } from './errors.ts';
+import { said } from './said.ts';
 import type { Cursor, Snapshot } from './source.ts';
 import { isAge, isIterable, type Reading, Staging } from './staging.ts';
 
@@ -31,8 +32,7 @@ export async function readSnapshot<T>(answer: unknown, reading: Reading<T>): Pro
   } catch (cause) {
     // Nothing read yet: the request failed. Later: what was read is torn, and worth nothing.
     if (staging.entries.size + staging.quarantined.size === 0 || CacheError.isInstance(cause)) throw cause;
-    const said = cause instanceof Error ? cause.message : 'no message';
-    throw reading.invalid(`the snapshot broke off half-way: ${said}`, { cause });
+    throw reading.invalid(`the snapshot broke off half-way: ${said(cause)}`, { cause });
   }
   // A source that streams may know these only when it has come to the end.
   const { ageMs = 0, cursor } = snapshot;

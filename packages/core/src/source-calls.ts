@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts';
 import type { Counters } from './counters.ts';
 import { CacheError, type CacheErrorCode, type CacheErrorDetails } from './errors.ts';
 import type { Fence } from './fence.ts';
+import { said } from './said.ts';
 import type { FetchContext } from './source.ts';
 
 /** What is known of the request an answer belongs to. */
@@ -173,8 +174,7 @@ export class SourceCalls {
 
   #toCacheError(cause: unknown, key: string | undefined): CacheError {
     if (CacheError.isInstance(cause) && cause.cache === this.cache) return cause;
-    const said = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : 'no message';
-    return this.error('source-failed', `the source failed: ${said}`, { key, cause });
+    return this.error('source-failed', `the source failed: ${said(cause)}`, { key, cause });
   }
 }
 
@@ -182,5 +182,10 @@ export class SourceCalls {
 function isReachable(error: unknown): boolean {
   if (CacheError.isInstance(error))
     return error.code === 'invalid-snapshot' && isReachable(error.cause ?? { reachable: true });
-  return typeof error === 'object' && error !== null && 'reachable' in error && error.reachable === true;
+  try {
+    return typeof error === 'object' && error !== null && 'reachable' in error && error.reachable === true;
+  } catch {
+    // It cannot even be looked at.
+    return false;
+  }
 }

@@ -15,6 +15,7 @@ import type { Breaker } from './breaker.ts';
 import type { Clock } from './clock.ts';
 import { CacheError } from './errors.ts';
 import { waitWithin } from './patience.ts';
+import { said } from './said.ts';
 import type { Source } from './source.ts';
 import type { SourceCalls } from './source-calls.ts';
 
@@ -174,7 +175,6 @@ export class Watcher {
 
   #failed(cause: unknown): CacheError {
     if (CacheError.isInstance(cause) && cause.cache === this.#options.name) return cause;
-    const said = cause instanceof Error ? cause.message : 'no message';
-    return this.#options.calls.error('source-failed', `the watch failed: ${said}`, { cause });
+    return this.#options.calls.error('source-failed', `the watch failed: ${said(cause)}`, { cause });
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { load, type SetUp, SHAPES, setUp } from './support/set-up.ts';
 
 const ROWS = [
@@ -104,6 +104,38 @@ test('a signal is known by its shape, so that one of another realm does as well'
   const foreign = { aborted: false, addEventListener: () => undefined, removeEventListener: () => undefined };
   expect(await cache.fetch('a', { signal, timeout: Number.POSITIVE_INFINITY })).toBe('a');
   expect(await cache.fetch('b', { signal: foreign as never })).toBe('b');
+});
+
+test.each([
+  ['ab', 'string'],
+  [new Set('a'), 'object'],
+  [undefined, 'undefined'],
+  [null, 'null'],
+])('getMany of what is no array is refused, and counts nothing: %s', async (keys, type) => {
+  const set = setUp<string>({ methods: ['fetchAll'], rows: ROWS });
+  await load(set);
+  const before = set.cache.stats();
+  expect(() => set.cache.getMany(keys as never)).toThrow(
+    new TypeError(`cache "test": getMany: expected an array of keys, got ${type}`),
+  );
+  expect(set.cache.stats()).toEqual(before);
+  await set.cache.stop();
+});
+
+test('a fetchMany whose caller has given up says so, however many keys it is for', async () => {
+  const { cache, source } = setUp<string>({ methods: ['fetchMany'] });
+  const keys = Array.from({ length: 150_000 }, (_, index) => `k${index}`);
+  // Each key has an error of its own, and their stacks would take seconds.
+  const { stackTraceLimit } = Error;
+  onTestFinished(() => {
+    Error.stackTraceLimit = stackTraceLimit;
+  });
+  Error.stackTraceLimit = 0;
+  await expect(cache.fetchMany(keys, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    code: 'aborted',
+    message: 'cache "test": 150000 of 150000 keys could not be answered; the first because the caller gave up',
+  });
+  expect(source.count()).toBe(0);
 });
 
 test('a method that answers at once throws at once', () => {

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { deepFreeze } from '../src/freeze.ts';
@@ -50,6 +51,27 @@ describe.each(SHAPES)('with $shape', ({ methods }) => {
       }).toThrow(TypeError);
     }
     await cache.stop();
+  });
+
+  test('what cannot be frozen is kept as it is, and costs no other row anything', async () => {
+    const module: unknown = await import(`data:text/javascript,export const n = ${methods.length}`);
+    expect(types.isModuleNamespaceObject(module)).toBe(true);
+    const unreadable = Object.defineProperty({}, 'n', {
+      enumerable: true,
+      get() {
+        throw new Error('not to be read');
+      },
+    });
+    const { proxy: revoked, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const odd = { module, unreadable, revoked, list: [{}] };
+    const set = setUp<unknown>({ methods, rows: Object.entries({ module, unreadable, odd, a: { n: [1] } }) });
+    await load(set);
+    expect([...set.cache.keys()]).toEqual(['module', 'unreadable', 'odd', 'a']);
+    expect(set.cache.get('module')).toBe(module);
+    expect(isFrozenToTheBottom(set.cache.get('a'))).toBe(true);
+    expect([odd, odd.list, odd.list[0]].map(Object.isFrozen)).toEqual([true, true, true]);
+    await set.cache.stop();
   });
 
   test('freeze: false leaves values as they are', async () => {

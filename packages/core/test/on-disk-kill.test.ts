@@ -59,4 +59,4 @@ test('a process that is killed while it saves leaves a whole generation, and not
   expect(saved).toBeGreaterThan(KILLS / 2);
   expect(last).toBeGreaterThan(10);
   console.info(`${saved} of ${KILLS} killed processes had saved, up to generation ${last}; k was known ${known} times`);
-});
+}, 60_000);

@@ -188,7 +188,7 @@ describe('a watch that is lost', () => {
     const { length } = cache.reports();
     rung[0]!.nudge();
     await settle();
-    expect(errors).toEqual(['cache "test": the watch failed: no message']);
+    expect(errors).toEqual(['cache "test": the watch failed: first']);
     expect([rung.length, cache.status().watching, cache.reports().length]).toEqual([2, true, length]);
     rung[1]!.nudge();
     await settle();

@@ -61,8 +61,8 @@ export const ERRORS: readonly Fault[] = [
     name: 'a failed load says absent',
     promise: 5,
     file: 'loader.ts',
-    find: '.catch(reject),',
-    replace: '.catch(() => resolve(undefined)),',
+    find: '.catch(reject);',
+    replace: '.catch(() => resolve(undefined));',
     caughtBy: {
       file: 'errors-are-never-data.test.ts',
       title: 'a failing source throws where nothing is held; it never says absent',

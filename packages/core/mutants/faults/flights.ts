@@ -47,8 +47,8 @@ export const FLIGHTS: readonly Fault[] = [
     name: 'a fresh fetch joins an older flight',
     promise: 3,
     file: 'loader.ts',
-    find: 'const joined = request.fresh ? undefined : this.join(key);',
-    replace: 'const joined = this.join(key);',
+    find: 'const joined = this.#join(key, request.fresh);',
+    replace: 'const joined = this.#join(key, false);',
     caughtBy: {
       file: 'single-flight.test.ts',
       title: 'a fresh fetch does not join an older one, and younger ones join it',
@@ -125,8 +125,8 @@ export const FLIGHTS: readonly Fault[] = [
     name: 'fetchMany asks for each key alone, though the source takes many',
     promise: 3,
     file: 'loader.ts',
-    find: 'if (reader.canReadMany && keys.length > 1) {',
-    replace: 'if (reader.canReadMany && keys.length > 1_000_000) {',
+    find: 'if (!reader.canReadMany || keys.length === 1) return undefined;',
+    replace: 'if (!reader.canReadMany || keys.length < 1_000_000) return undefined;',
     caughtBy: {
       file: 'single-flight.test.ts',
       title: 'fetchMany and warm are one source call where the source has fetchMany',
@@ -141,6 +141,39 @@ export const FLIGHTS: readonly Fault[] = [
     caughtBy: {
       file: 'single-flight.test.ts',
       title: 'fetchMany of a source with fetchOne only asks for sixteen keys at a time',
+    },
+  },
+  {
+    name: 'a fetch of a key that waits for its turn waits as well',
+    promise: 4,
+    file: 'loader.ts',
+    find: 'void flight?.send?.();',
+    replace: '',
+    caughtBy: {
+      file: 'taking-turns.test.ts',
+      title: 'is asked for at once by a fetch, and not once more when its turn comes',
+    },
+  },
+  {
+    name: 'a key that was asked for is asked for once more when its turn comes',
+    promise: 3,
+    file: 'loader.ts',
+    find: 'Object.assign(flight, this.#moment(), { send: undefined });',
+    replace: 'Object.assign(flight, this.#moment());',
+    caughtBy: {
+      file: 'taking-turns.test.ts',
+      title: 'is asked for at once by a fetch, and not once more when its turn comes',
+    },
+  },
+  {
+    name: 'what waits for its turn is forgotten with what was sent',
+    promise: 3,
+    file: 'loader.ts',
+    find: 'if (this.#flights.get(key)?.send === undefined) this.#flights.delete(key);',
+    replace: 'this.#flights.delete(key);',
+    caughtBy: {
+      file: 'taking-turns.test.ts',
+      title: 'and is invalidated is asked for once, after that, for those who wait and those who come',
     },
   },
   {

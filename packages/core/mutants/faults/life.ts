@@ -35,6 +35,17 @@ export const LIFE: readonly Fault[] = [
     },
   },
   {
+    name: 'what waits for its turn when the cache is stopped is sent in its next life',
+    promise: 13,
+    file: 'loader.ts',
+    find: 'for (const { send } of this.#flights.values()) void send?.();',
+    replace: '',
+    caughtBy: {
+      file: 'taking-turns.test.ts',
+      title: 'is never asked for when the cache is stopped, not even if it starts again at once',
+    },
+  },
+  {
     name: 'warm on a stopped cache takes off all the same',
     promise: 13,
     file: 'fetching.ts',

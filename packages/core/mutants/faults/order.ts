@@ -177,8 +177,8 @@ export const ORDER: readonly Fault[] = [
     name: 'a fetch joins a flight that is older than the refresh which has landed since',
     promise: 14,
     file: 'loader.ts',
-    find: 'if (flight === undefined || !this.#options.fence.admits(key, flight.sentAfter)) return undefined;',
-    replace: 'if (flight === undefined) return undefined;',
+    find: 'if (isSent && (fresh || !this.#options.fence.admits(key, flight.sentAfter))) return undefined;',
+    replace: 'if (isSent && fresh) return undefined;',
     caughtBy: {
       file: 'never-backwards.test.ts',
       title: 'is not told to a fetch that starts after the refresh which left it out, by joining an older one',
