@@ -1,7 +1,7 @@
 /** What memory shows, looked at after every step. */
 
 import type { RefreshReport } from '../src/index.ts';
-import { type Call, confirmedAt, isBulk, isForRead, isUnderWay, speaksOf, type Value } from './calls.ts';
+import { type Call, confirmedAt, isBulk, isForRead, isUnderWay, mayBeSeen, speaksOf, type Value } from './calls.ts';
 import { areKept, isGuarded, isRightlyHeld } from './check-held.ts';
 import { areAnswered, describe } from './reads.ts';
 import { ODD_NAMES, TTL } from './settings.ts';
@@ -125,7 +125,7 @@ function checkInspection(world: World, key: string, value: Value | undefined, se
   if (value === undefined) {
     const { visible } = world.known.of(key);
     // It is out of sight since the last look.
-    if (visible && isJudgedByTtl(world) && now - world.vouchedAt(key, visible) > TTL) world.exercised(18);
+    if (visible && isJudgedByTtl(world, visible) && now - world.vouchedAt(key, visible) > TTL) world.exercised(18);
     world.expect(
       10,
       state === 'absent' || state === 'unknown',
@@ -143,7 +143,7 @@ function checkInspection(world: World, key: string, value: Value | undefined, se
   const isOutdated = ageMs! < now - overwrittenAt && !world.wasToldTooLate(key, value);
   world.expect(10, !isOutdated, () => `${say}, but was overwritten ${now - overwrittenAt} ms ago`);
   world.expect(10, state === (ageMs! <= TTL ? 'fresh' : 'stale'), () => say);
-  if (!settled || !isJudgedByTtl(world)) return;
+  if (!settled || !isJudgedByTtl(world, value)) return;
   if (state === 'stale') world.exercised(18);
   // The list of what is in quarantine has an end; that its newest row is bad has not.
   const isRefused = world.known.of(key).refused > world.vouchedBy(key, value);
@@ -151,9 +151,14 @@ function checkInspection(world: World, key: string, value: Value | undefined, se
   world.expect(18, mayBeStale, () => `${say}, and the source is well`);
 }
 
-/** Where rounds see to it that all is confirmed in time, what is late is being asked for; elsewhere it is not shown. */
-function isJudgedByTtl(world: World): boolean {
-  return !world.isAsleep && !(world.hasAll && world.life === 'started');
+/**
+ * Where rounds see to it that all is confirmed in time, what is late is being asked for. Elsewhere a row that was fetched
+ * singly is not shown when it is late; a set that was read whole is.
+ */
+function isJudgedByTtl({ isAsleep, hasAll, life, wild }: World, { ticket = 0 }: Value): boolean {
+  if (isAsleep || !hasAll) return !isAsleep;
+  const isSingle = wild.calls[ticket - 1]?.keys !== undefined;
+  return life !== 'started' && isSingle && !wild.calls.slice(ticket).some((call) => isBulk(call) && mayBeSeen(call));
 }
 
 /** There is room for so many entries of single keys. */
