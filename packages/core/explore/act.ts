@@ -2,8 +2,9 @@
 import type { FetchOptions } from '../src/index.ts';
 import { isForRead, isUnderWay, type Value } from './calls.ts';
 import { drain } from './clock.ts';
+import { accept, reject, trial } from './held.ts';
 import type { Operation } from './operations.ts';
-import { answered, begin, CALLER_TIMEOUT, failed, type Read } from './reads.ts';
+import { answered, begin, CALLER_TIMEOUT, failed, mayAsk, type Read } from './reads.ts';
 import { refresh } from './rounds.ts';
 import { giveTurn, settle } from './settle.ts';
 import type { RowState } from './table.ts';
@@ -39,13 +40,21 @@ export async function act(world: World, operation: Operation): Promise<void> {
       return race(world, operation);
     case 'nudge':
       world.nudged();
+      if (wild.isWatched) world.soon.ask(world, 'after a nudge');
       return wild.nudge();
     case 'lose':
+      world.soon.lost();
       return wild.loseWatch();
     case 'accept':
       return accept(world);
     case 'reject':
       return reject(world);
+    case 'trial':
+      return trial(world, {
+        ...operation,
+        missing: world.keysAt(operation.missing),
+        back: world.keysAt(operation.back),
+      });
     case 'open':
       return open(world, operation.maxAge);
     case 'close':
@@ -67,6 +76,8 @@ export async function act(world: World, operation: Operation): Promise<void> {
     case 'pass':
       return pass(world, world.now + operation.ms);
     case 'suspend':
+      await drain();
+      world.caughtUp();
       return clock.suspend(operation.ms);
     case 'jump':
       return clock.jumpWall(operation.ms);
@@ -104,7 +115,7 @@ function read(
   for (const key of keys) {
     const joins = wild.calls.some((call) => isUnderWay(call) && isForRead(call) && call.keys!.includes(key));
     if (fresh) known.of(key).freshAt = world.tickets + 1;
-    else if (joins) world.exercised(3);
+    else if (joins && world.cache.inspect(key).state !== 'fresh') world.exercised(3);
   }
   const controller = limit === 'abort' ? new AbortController() : undefined;
   if (controller !== undefined) turns.add(`caller of ${name} gives up`, () => controller.abort(new Error('enough')));
@@ -144,6 +155,7 @@ async function race(world: World, { key, written, picks }: OperationOf<'race'>):
 function warm(world: World, keys: readonly string[]): void {
   const name = `warm(${JSON.stringify(keys)})`;
   world.wanted(keys);
+  for (const key of keys) mayAsk(world, key);
   const warmed = world.cache.warm(keys).then(({ requested, loaded, absent, failed }) => {
     world.absent += absent;
     world.expect(5, requested === loaded + absent + failed, () => `${name} does not add up`);
@@ -154,6 +166,7 @@ function warm(world: World, keys: readonly string[]): void {
 function invalidate(world: World, keys: readonly string[]): void {
   const { tickets, table } = world;
   const { head } = table;
+  if (world.hasAll) world.soon.ask(world, 'after an invalidation');
   // Its nudge may send a request before it resolves: that one is after it.
   const done = world.cache.invalidate(keys.length === 1 ? keys[0]! : keys);
   for (const key of keys) world.known.invalidate(key, tickets, head, world.step);
@@ -163,33 +176,11 @@ function invalidate(world: World, keys: readonly string[]): void {
 function invalidateAll(world: World): void {
   const { tickets, table } = world;
   const { head } = table;
+  if (world.hasAll) world.soon.ask(world, 'after an invalidation');
   const done = world.cache.invalidateAll();
   for (const key of world.settings.keys) world.known.invalidate(key, tickets, head, world.step);
   world.known.isLoaded = false;
   world.detach('invalidateAll', done);
-}
-
-function accept(world: World): void {
-  const { cache } = world;
-  const held = cache.status().held;
-  const said = cache.accept();
-  world.expect(6, said === (held !== undefined), () => `accept() said ${said}`);
-  if (held === undefined) return;
-  world.exercised(6);
-  for (const key of held.sampleKeys) {
-    world.known.of(key).accepted = world.tickets;
-    world.known.of(key).expected = undefined;
-  }
-  const isDone = !held.sampleKeys.some((key) => cache.has(key)) && cache.status().held === undefined;
-  world.expect(6, isDone, () => 'accept() left something');
-}
-
-function reject(world: World): void {
-  const { cache } = world;
-  const { held } = cache.status();
-  const said = cache.reject();
-  world.expect(6, said === (held !== undefined), () => `reject() said ${said}`);
-  if (held !== undefined) world.exercised(6);
 }
 
 function open(world: World, maxAge: number): void {
@@ -224,6 +215,8 @@ function close({ snapshots }: World, pick: number): void {
 }
 
 export function start(world: World): void {
+  // What went wrong in an earlier life says nothing of this one.
+  if (world.life !== 'started') world.isOutage = false;
   world.life = 'started';
   world.detach('start', world.cache.start());
 }
@@ -237,5 +230,7 @@ export function stop(world: World): void {
   for (const key of settings.keys) known.invalidate(key, world.tickets, table.head, world.step);
   known.inForce = undefined;
   known.isLoaded = false;
+  world.soon.stopped();
+  world.allowance.stopped();
   world.detach('stop', done);
 }

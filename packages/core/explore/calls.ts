@@ -15,6 +15,7 @@ export interface Value {
  * - `answer`: nothing goes wrong; `aged`: the same, handed on with an age
  * - `fail`: an outage; `refuse`: an error of a source that is up; `hang`: no answer ever
  * - `half`: a bulk answer breaks off after one row; `empty`: it lacks every row
+ * - `replica`: a snapshot comes from a replica that lags: it tells of an earlier moment, and does not say so
  * - `duplicate`, `odd key`, `no value`, `no answer`, `too old`: an answer that is none
  * - `resync`: the source cannot say what has changed
  */
@@ -25,6 +26,7 @@ export const FAULTS = [
   'refuse',
   'half',
   'empty',
+  'replica',
   'aged',
   'resync',
   'duplicate',
@@ -89,6 +91,11 @@ export function speaksOf(call: Call, key: string): boolean {
 /** May readers have seen it? What a round was told is shown by the round, or it is lost. */
 export function mayBeSeen(call: Call): boolean {
   return call.state === 'landed' && (isForRead(call) || call.round !== 'lost');
+}
+
+/** Has it told this version of a row to somebody, although the row had been overwritten by then? */
+export function toldTooLate(call: Call, key: string, version: number): boolean {
+  return call.fault === 'replica' && call.rows.get(key)?.version === version;
 }
 
 /** The age of what it tells began then. */

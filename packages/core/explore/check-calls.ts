@@ -1,6 +1,6 @@
 /** Calls to the source: that they are allowed, and what their ends make true. */
 import { CacheError } from '../src/index.ts';
-import { type Call, isBulk, isForRead, isUnderWay, speaksOf } from './calls.ts';
+import { type Call, isBulk, isForRead, isUnderWay, mayBeSeen, speaksOf } from './calls.ts';
 import { TTL } from './settings.ts';
 import type { World } from './world.ts';
 
@@ -19,6 +19,7 @@ export function sent(world: World, call: Call): void {
     const isWanted = world.known.of(key).wantedAt > world.stoppedStep;
     world.expect(13, isWanted, say(`for ${JSON.stringify(key)}, wanted only before the last stop`));
     isNotKnownAbsent(world, key, say);
+    isWithinLimit(world, key, say);
   }
 }
 
@@ -73,6 +74,21 @@ function isNotKnownAbsent(world: World, key: string, say: (why: string) => () =>
   );
 }
 
+/** While too many answers are "absent", nobody asks for a key of which nothing is held. */
+function isWithinLimit(world: World, key: string, say: (why: string) => () => string): void {
+  const { known, cache, allowance, now, maxAge } = world;
+  const state = known.of(key);
+  const { isAllowed, visibleAt } = state;
+  state.isAllowed = false;
+  // One that is no longer visible may wait in reserve, or in quarantine.
+  const isInReserve = visibleAt !== undefined && now - visibleAt <= maxAge;
+  // So may one that was late when it came.
+  const cameLate = world.wild.calls.some((each) => each.rows.has(key) && each.ageMs > TTL && mayBeSeen(each));
+  if (cache.has(key) || isInReserve || cameLate || cache.inspect(key).quarantined !== undefined) return;
+  if (!allowance.mayAsk(now)) world.exercised(11);
+  world.expect(11, isAllowed || allowance.mayAsk(now), say(`for ${JSON.stringify(key)} after too many absent answers`));
+}
+
 /** The whole answer was handed over, or it failed: core hears of it when this returns. */
 export function ended(world: World, call: Call): void {
   world.tell?.(
@@ -85,7 +101,10 @@ export function ended(world: World, call: Call): void {
   }
   if (call.state === 'failed') {
     if (world.cache.size > 0) world.exercised(5);
-    if (call.fault === 'resync') world.breaker.landed();
+    if (call.fault === 'resync') {
+      world.breaker.landed();
+      world.isOutage = false;
+    }
     return;
   }
   for (const key of world.settings.keys) {
@@ -95,9 +114,11 @@ export function ended(world: World, call: Call): void {
     if (call.ticket <= floor) world.exercised(2);
     else if (call.ticket < Math.max(mark, world.known.inForce?.ticket ?? 0)) world.exercised(14);
     if (!call.rows.has(key)) world.absent += 1;
+    if (!call.rows.has(key) && isForRead(call)) world.allowance.landed();
   }
   world.breaker.landed();
-  world.known.landed(call, TTL, ({ bad }) => bad && world.settings.schema);
+  world.isOutage = false;
+  world.known.landed(call, TTL, ({ bad }) => bad && world.hasSchema);
 }
 
 /** Core gave it up, or has taken note of its failure. */
@@ -108,6 +129,10 @@ export function aborted(world: World, call: Call): void {
   if (code === 'stopped') world.breaker.abandoned(call);
   else if (code === 'source-timeout' || call.fault === 'fail' || call.fault === 'half') {
     world.breaker.failed(call, world.tickets);
-  } else world.breaker.succeeded(world.tickets);
+    world.isOutage = true;
+  } else {
+    world.breaker.succeeded(world.tickets);
+    world.isOutage = false;
+  }
   if (code === 'source-timeout') world.exercised(4);
 }

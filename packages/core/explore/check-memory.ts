@@ -1,12 +1,15 @@
 /** What memory shows, looked at after every step. */
-import { type Call, confirmedAt, isBulk, isForRead, isUnderWay, speaksOf, type Value } from './calls.ts';
+
+import type { RefreshReport } from '../src/index.ts';
+import { type Call, confirmedAt, isBulk, isForRead, isUnderWay, mayBeSeen, speaksOf, type Value } from './calls.ts';
+import { areKept, isGuarded, isRightlyHeld } from './check-held.ts';
 import { areAnswered, describe } from './reads.ts';
 import { ODD_NAMES, TTL } from './settings.ts';
 import type { World } from './world.ts';
 
 /** `settled`: nothing moves any more. */
 export function look(world: World, settled: boolean): void {
-  const { cache, settings, known } = world;
+  const { cache, settings, known, now } = world;
   const entries = new Map(cache.entries());
   const many = cache.getMany(settings.keys);
   world.expect(
@@ -27,11 +30,12 @@ export function look(world: World, settled: boolean): void {
     world.expect(7, same, () => `get, getMany, has and entries say different things about ${JSON.stringify(key)}`);
     if (value !== undefined) isAllowed(world, key, value, settled);
     checkDerived(world, key, value);
-    checkInspection(world, key, value);
+    checkInspection(world, key, value, settled);
     isSameObject(world, key, value);
   }
   if (settled) {
     isWhole(world);
+    world.soon.look(world);
     const isOpen = cache.status().breaker !== 'closed';
     world.expect(5, isOpen || !world.breaker.isOpen, () => 'the breaker is closed after three failures in a row');
   }
@@ -43,8 +47,12 @@ export function look(world: World, settled: boolean): void {
     const state = known.of(key);
     state.visible = entries.get(key);
     if (state.visible === undefined) state.visibleSince = world.step + 1;
+    else state.visibleAt = now;
   }
-  world.evictions = world.cache.stats().evictions;
+  areKept(world);
+  isBounded(world);
+  world.evictions = cache.stats().evictions;
+  world.wasHeld = cache.status().held !== undefined;
   checkSnapshots(world);
   if (settled) areAnswered(world);
   if (world.life === 'stopped') world.expect(13, entries.size === 0, () => 'something is visible after stop');
@@ -64,13 +72,16 @@ function isAllowed(world: World, key: string, value: Value, settled: boolean): v
   const { known, table, wild, settings, now } = world;
   const { floor, floorCommit, seen, told, stored } = known.of(key);
   const say = `memory shows ${describe(value)}`;
-  world.exercised(1);
+  // What was here before was looked at when it came.
+  const isNew = value !== known.of(key).visible;
+  if (isNew) world.exercised(1);
   world.expect(1, value.key === key, () => `${say} under ${JSON.stringify(key)}`);
   const vouchedAt = world.vouchedAt(key, value);
   world.expect(1, vouchedAt > Number.NEGATIVE_INFINITY, () => `${say}, which no answer has brought`);
-  world.expect(9, !(settings.schema && value.bad), () => `${say}, a bad row`);
-  world.expect(2, table.supersededBy(key, value.version) > floorCommit, () => `${say}, gone when it was invalidated`);
-  if (settings.keys.includes('__proto__') && ODD_NAMES.indexOf(key) < 4) world.exercised(12);
+  world.expect(9, !(world.hasSchema && value.bad), () => `${say}, a bad row`);
+  const isOutdated = table.supersededBy(key, value.version) <= floorCommit && !world.wasToldTooLate(key, value);
+  world.expect(2, !isOutdated, () => `${say}, gone when it was invalidated`);
+  if (isNew && settings.keys.includes('__proto__') && ODD_NAMES.indexOf(key) < 4) world.exercised(12);
   if (!world.isAsleep) {
     world.expect(10, now - vouchedAt <= world.maxAge, () => `${say}, ${now - vouchedAt} ms old: it is gone`);
   }
@@ -78,6 +89,7 @@ function isAllowed(world: World, key: string, value: Value, settled: boolean): v
   const call = wild.calls[value.ticket - 1]!;
   world.expect(5, call.state === 'landed', () => `${say}, whose answer is ${call.state}`);
   world.expect(2, value.ticket > floor, () => `${say}, requested before it was invalidated (${floor})`);
+  world.expect(16, value.ticket > known.of(key).accepted, () => `${say}, requested before its removal was accepted`);
   world.expect(14, value.ticket >= seen, () => `${say}, after one of ${seen} was`);
   // What is held or in quarantine stays as it was before answers that came too late to be stored.
   const isLater = world.vouchedBy(key, value) >= told || world.isKept(key);
@@ -106,11 +118,14 @@ function checkDerived(world: World, key: string, value: Value | undefined): void
   state.derived = { value, derived };
 }
 
-function checkInspection(world: World, key: string, value: Value | undefined): void {
+function checkInspection(world: World, key: string, value: Value | undefined, settled: boolean): void {
   const { now, table } = world;
   const { state, ageMs, value: inspected, quarantined } = world.cache.inspect(key);
   world.expect(10, inspected === value, () => `inspect and get differ about ${JSON.stringify(key)}`);
   if (value === undefined) {
+    const { visible } = world.known.of(key);
+    // It is out of sight since the last look.
+    if (visible && isJudgedByTtl(world, visible) && now - world.vouchedAt(key, visible) > TTL) world.exercised(18);
     world.expect(
       10,
       state === 'absent' || state === 'unknown',
@@ -124,8 +139,33 @@ function checkInspection(world: World, key: string, value: Value | undefined): v
   if (quarantined !== undefined) world.exercised(9);
   world.expect(10, ageMs! >= age, () => `${say}, but the request that vouches for it was sent ${age} ms ago`);
   const overwrittenAt = table.committedAt(table.supersededBy(key, value.version));
-  world.expect(10, ageMs! >= now - overwrittenAt, () => `${say}, but was overwritten ${now - overwrittenAt} ms ago`);
+  // What a source that lags does not say, nobody knows.
+  const isOutdated = ageMs! < now - overwrittenAt && !world.wasToldTooLate(key, value);
+  world.expect(10, !isOutdated, () => `${say}, but was overwritten ${now - overwrittenAt} ms ago`);
   world.expect(10, state === (ageMs! <= TTL ? 'fresh' : 'stale'), () => say);
+  if (!settled || !isJudgedByTtl(world, value)) return;
+  if (state === 'stale') world.exercised(18);
+  // The list of what is in quarantine has an end; that its newest row is bad has not.
+  const isRefused = world.known.of(key).refused > world.vouchedBy(key, value);
+  const mayBeStale = state === 'fresh' || world.isFailing || world.isKept(key) || isRefused;
+  world.expect(18, mayBeStale, () => `${say}, and the source is well`);
+}
+
+/**
+ * Where rounds see to it that all is confirmed in time, what is late is being asked for. Elsewhere a row that was fetched
+ * singly is not shown when it is late; a set that was read whole is.
+ */
+function isJudgedByTtl({ isAsleep, hasAll, life, wild }: World, { ticket = 0 }: Value): boolean {
+  if (isAsleep || !hasAll) return !isAsleep;
+  const isSingle = wild.calls[ticket - 1]?.keys !== undefined;
+  return life !== 'started' && isSingle && !wild.calls.slice(ticket).some((call) => isBulk(call) && mayBeSeen(call));
+}
+
+/** There is room for so many entries of single keys. */
+function isBounded(world: World): void {
+  const { cache, maxEntries } = world;
+  if (cache.stats().evictions > world.evictions) world.exercised(19);
+  world.expect(19, cache.size <= maxEntries, () => `${cache.size} entries, where there is room for ${maxEntries}`);
 }
 
 /** Identity is version: what is equal to what was there is what was there. */
@@ -177,7 +217,7 @@ function isWhole(world: World): void {
     if (expected === undefined || (perhaps !== undefined && speaksOf(perhaps, key))) continue;
     const { row, call } = expected;
     const value = cache.get(key);
-    const isRefused = settings.schema && row?.bad === true;
+    const isRefused = world.hasSchema && row?.bad === true;
     const isShown = value?.version === row?.version || (value === undefined && !inTime);
     const say = (): string => {
       const there = row === undefined ? 'is not' : `has ${isRefused ? 'a bad ' : ''}version ${row.version}`;
@@ -217,7 +257,7 @@ function checkSnapshots(world: World): void {
 }
 
 /** A round has ended that was not dry: what readers see now is what it says. */
-export function published(world: World, call: Call): void {
+export function published(world: World, call: Call, report: RefreshReport): void {
   const { known, cache, settings } = world;
   const before = new Map([...known.keys].flatMap(([key, { visible }]) => (visible ? [[key, visible] as const] : [])));
   const wasLoaded = known.isLoaded;
@@ -227,7 +267,7 @@ export function published(world: World, call: Call): void {
     for (const [key, { version }] of before) if (call.rows.get(key)?.version === version) world.exercised(8);
   }
   for (const [key, value] of before) {
-    const isRefused = settings.schema && call.rows.get(key)?.bad === true && known.of(key).expected !== undefined;
+    const isRefused = world.hasSchema && call.rows.get(key)?.bad === true && known.of(key).expected !== undefined;
     if (!isRefused || world.happenings > 1 || world.now - world.vouchedAt(key, value) > world.maxAge) continue;
     world.exercised(9);
     world.expect(
@@ -236,23 +276,7 @@ export function published(world: World, call: Call): void {
       () => `${describe(value)} is not served any more, because a newer row is bad`,
     );
   }
-  if (call.method !== 'fetchAll' || world.happenings > 1 || !wasLoaded) return;
-  const removed = [...before].flatMap(([key, value]) => {
-    const isRemoved = !call.rows.has(key) && !cache.has(key) && known.of(key).expected !== undefined;
-    return isRemoved && world.now - world.vouchedAt(key, value) <= world.maxAge ? [key] : [];
-  });
-  if ([...before.keys()].some((key) => !call.rows.has(key))) world.exercised(6);
-  if (removed.length === 0) return;
-  const { maxRemovedShare, minRows, acceptAfter } = settings.guard;
-  const isTooMuch = (count: number, of: number): boolean =>
-    count > 0 && (call.rows.size === 0 || (of >= minRows && count > maxRemovedShare * of));
-  if (!isTooMuch(removed.length, before.size)) return;
-  const unconfirmed = removed.filter((key) => known.of(key).lacking < acceptAfter);
-  const confirmed = removed.length - unconfirmed.length;
-  world.expect(
-    6,
-    !isTooMuch(unconfirmed.length, before.size - confirmed),
-    () =>
-      `${unconfirmed.length} of ${before.size} rows are gone that ${call.ticket} lacks and too few answers before it did`,
-  );
+  if (world.happenings > 1 || !wasLoaded) return;
+  isGuarded(world, call, before);
+  isRightlyHeld(world, call, before.size, report);
 }

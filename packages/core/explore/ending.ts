@@ -1,5 +1,6 @@
 /** How a history ends: the faults are over, and the cache becomes what the source is; then it stops without a trace. */
 import { start } from './act.ts';
+import { accept } from './held.ts';
 import { REFRESH_TIMEOUT, SCARCE, TTL } from './settings.ts';
 import { everybody, settle } from './settle.ts';
 import type { World } from './world.ts';
@@ -13,7 +14,7 @@ export async function isConverging(world: World): Promise<void> {
   const longest = Math.max(world.turnsOf(settings.keys) * settings.timeout, REFRESH_TIMEOUT);
   await pass(world, world.now + longest + 1, () => false);
   world.expect(4, world.reads.size === 0, () => `${[...world.reads].map(({ name }) => name)} still wait`);
-  if (cache.status().held?.rejected) cache.accept();
+  if (cache.status().held?.rejected) accept(world);
   const before = world.rounds;
   const needed = 1 + settings.guard.acceptAfter;
   // A source without `fetchAll` has no timer of its own.
@@ -48,7 +49,7 @@ function isAsTheSource(world: World): void {
   for (const key of settings.keys) {
     const row = table.row(key);
     const value = cache.get(key);
-    if (row?.bad && settings.schema) {
+    if (row?.bad && world.hasSchema) {
       world.expect(9, value === undefined || value.version < row.version, () => `${JSON.stringify(key)} is bad`);
       continue;
     }
@@ -68,7 +69,7 @@ async function isFetched(world: World): Promise<void> {
   if (!world.hasAll) await pass(world, world.now + LONGEST_MS, () => false);
   for (const key of settings.keys) {
     const row = table.row(key);
-    if (row?.bad && settings.schema) continue;
+    if (row?.bad && world.hasSchema) continue;
     world.known.of(key).freshAt = world.tickets + 1;
     world.wanted([key]);
     let told: unknown = 'nothing';

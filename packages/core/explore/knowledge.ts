@@ -23,6 +23,12 @@ export interface KeyKnowledge {
   expected: { readonly row: Row | undefined; readonly call: Call } | undefined;
   /** Its removal was accepted at this ticket: what was sent up to then was compared with what was there before. */
   accepted: number;
+  /** Its removal was rejected, and it is neither back nor gone for another reason; it can be served until then. */
+  keptUntil: number | undefined;
+  /** When it was last seen in memory, unless it was invalidated since. */
+  visibleAt: number | undefined;
+  /** A read of it has begun when the source might still be asked for what it does not have. */
+  isAllowed: boolean;
   /** Snapshots in a row that lacked it. */
   lacking: number;
   /** What was visible when it was last looked at. */
@@ -64,6 +70,17 @@ export class Knowledge {
     known.stored = undefined;
     known.lacking = 0;
     known.visibleSince = step;
+    known.keptUntil = undefined;
+    known.visibleAt = undefined;
+  }
+
+  /** What was held is gone because somebody says so. */
+  accept(key: string, tickets: number): void {
+    const known = this.of(key);
+    known.accepted = tickets;
+    known.expected = undefined;
+    known.stored = undefined;
+    known.keptUntil = undefined;
   }
 
   /** An answer has landed in time. `isRefused`: a row that its schema refuses is not stored. */
@@ -78,12 +95,20 @@ export class Knowledge {
     for (const key of call.keys!) {
       const known = this.of(key);
       known.single = Math.max(known.single, call.ticket);
+      known.keptUntil = undefined;
       if (call.ticket > (known.expected?.call.ticket ?? 0)) known.expected = undefined;
       const row = call.rows.get(key);
       const isKept = row !== undefined && isRefused(row);
       // Also where a round made it: a good row that was requested before this one comes too late.
       if (isKept) known.refused = Math.max(known.refused, call.ticket);
-      const later = Math.max(known.floor, known.mark, known.refused - 1, this.inForce?.ticket ?? 0, this.#bulk);
+      const later = Math.max(
+        known.floor,
+        known.accepted,
+        known.mark,
+        known.refused - 1,
+        this.inForce?.ticket ?? 0,
+        this.#bulk,
+      );
       // An answer slower than the ttl goes to its caller, not into the store.
       const slow = row !== undefined && call.landedAt - confirmedAt(call) > ttl;
       if (!isForRead(call) || call.ticket <= later || slow) continue;
@@ -102,6 +127,7 @@ export class Knowledge {
     this.isLoaded = true;
     for (const [key, known] of this.keys) {
       if (!speaksOf(call, key)) continue;
+      if (call.rows.has(key)) known.keptUntil = undefined;
       const later = Math.max(known.floor, known.accepted) >= call.ticket || known.single > call.ticket;
       if (call.method === 'fetchAll') known.lacking = call.rows.has(key) ? 0 : known.lacking + 1;
       known.expected = later ? undefined : { row: call.rows.get(key), call };
@@ -122,6 +148,9 @@ function nothing(): KeyKnowledge {
     stored: undefined,
     expected: undefined,
     accepted: 0,
+    keptUntil: undefined,
+    visibleAt: undefined,
+    isAllowed: false,
     lacking: 0,
     visible: undefined,
     visibleSince: 0,

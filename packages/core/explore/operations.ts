@@ -20,6 +20,17 @@ export type Operation =
   | { readonly kind: 'lose' }
   | { readonly kind: 'accept' }
   | { readonly kind: 'reject' }
+  /** Rows vanish, or the source says so, until they are held, and somebody says what is to become of them. */
+  | {
+      readonly kind: 'trial';
+      readonly missing: readonly number[];
+      readonly lies: boolean;
+      readonly verdict: 'accept' | 'reject';
+      readonly during: boolean;
+      readonly again: number;
+      readonly back: readonly number[];
+      readonly picks: readonly number[];
+    }
   | { readonly kind: 'open'; readonly maxAge: number }
   | { readonly kind: 'close'; readonly pick: number }
   | { readonly kind: 'release'; readonly pick: number }
@@ -76,6 +87,18 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 1, arbitrary: one('lose') },
   { weight: 1, arbitrary: one('accept') },
   { weight: 1, arbitrary: one('reject') },
+  {
+    weight: 4,
+    arbitrary: one('trial', {
+      missing: fc.uniqueArray(key, { minLength: 2, maxLength: 5 }),
+      lies: fc.boolean(),
+      verdict: fc.constantFrom('accept', 'reject'),
+      during: fc.boolean(),
+      again: fc.nat({ max: 3 }),
+      back: someKeys,
+      picks: fc.array(pick, { maxLength: 6 }),
+    }),
+  },
   { weight: 2, arbitrary: one('open', { maxAge: fc.constantFrom(100, 1_000, 10_000) }) },
   { weight: 1, arbitrary: one('close', { pick }) },
   { weight: 5, arbitrary: one('timer', { pick: fc.nat({ max: 4 }) }) },
@@ -119,12 +142,17 @@ export const steps: fc.Arbitrary<Step[]> = new LongSteps();
 export function describeStep({ operation: { kind, ...fields }, gap }: Step, names: readonly string[]): string {
   const words = Object.entries(fields).map(([name, value]) => {
     if (name === 'key') return nameOf(value, names);
-    if (name === 'keys') return `[${[...new Set((value as number[]).map((each) => nameOf(each, names)))].join(', ')}]`;
+    if (name === 'missing' || name === 'back') return `${name} ${namesOf(value, names)}`;
+    if (name === 'keys') return namesOf(value, names);
     return `${name} ${value}`;
   });
   return [kind, ...words, gap === 'all' ? '' : `(next after ${gap} microtasks)`]
     .filter((word) => word !== '')
     .join(' ');
+}
+
+function namesOf(indices: unknown, names: readonly string[]): string {
+  return `[${[...new Set((indices as number[]).map((each) => nameOf(each, names)))].join(', ')}]`;
 }
 
 function nameOf(index: unknown, names: readonly string[]): string {

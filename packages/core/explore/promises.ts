@@ -1,6 +1,6 @@
 /** The promises that are checked, how often each check had something to say, and what a broken one looks like. */
 
-/** In the words of the documentation; the numbers are used in what is printed. */
+/** In the words of the documentation, whose numbers end at 14; the numbers are used in what is printed. */
 export const PROMISES = {
   1: 'one way in',
   2: 'no lost invalidation',
@@ -17,6 +17,11 @@ export const PROMISES = {
   13: 'stop at any await is safe',
   14: 'never backwards',
   15: 'the cache converges',
+  // These are parts of what is written above, counted apart: each is rarely at stake.
+  16: 'what is held can be accepted or rejected',
+  17: 'a nudge and the interval start a round',
+  18: 'stale only where nothing newer can be had',
+  19: 'memory is bounded',
 } as const;
 
 export type PromiseNumber = keyof typeof PROMISES;

@@ -53,7 +53,13 @@ export function begin(world: World, read: Pick<Read, 'name' | 'keys' | 'fresh' |
     atStart,
   };
   world.reads.add(begun);
+  for (const key of read.keys) mayAsk(world, key);
   return begun;
+}
+
+/** A read of this key begins: it may ask the source, be it now or when it gets there. */
+export function mayAsk(world: World, key: string): void {
+  if (world.allowance.mayAsk(world.now)) world.known.of(key).isAllowed = true;
 }
 
 /** A read was answered: with values, and with nothing for the other keys. */
@@ -106,9 +112,9 @@ function isAllowed(world: World, read: Read, key: string, value: Value): void {
   world.expect(1, value.key === key, () => `${say} for ${JSON.stringify(key)}`);
   const vouchedAt = world.vouchedAt(key, value);
   world.expect(1, vouchedAt > Number.NEGATIVE_INFINITY, () => `${say}, which no answer has brought`);
-  const changed = table.supersededBy(key, value.version);
+  const isOutdated = table.supersededBy(key, value.version) <= start.floorCommit && !world.wasToldTooLate(key, value);
   if (start.floor > 0) world.exercised(2);
-  world.expect(2, changed > start.floorCommit, () => `${say}, gone when the key was invalidated before the read`);
+  world.expect(2, !isOutdated, () => `${say}, gone when the key was invalidated before the read`);
   // What memory could say of one key is not asked again while the others are waited for.
   const age = (read.keys.length > 1 ? read.startedAt : now) - vouchedAt;
   const wasAsked = wild.calls.some(

@@ -34,7 +34,8 @@ function endedRound({ wild }: World): Call[] {
 }
 
 /** Core says that a round has ended. */
-export function roundEnded(world: World, { outcome, kind, reason }: RefreshReport): void {
+export function roundEnded(world: World, report: RefreshReport): void {
+  const { outcome, kind, reason } = report;
   world.tell?.(`    round (${reason}) ${outcome}, ${kind}`);
   const calls = endedRound(world);
   const done = outcome !== 'failed' && outcome !== 'stopped';
@@ -47,6 +48,9 @@ export function roundEnded(world: World, { outcome, kind, reason }: RefreshRepor
     const stopped = outcome === 'stopped' && call.method === 'fetchChanges';
     const counts = stopped || (done && (call === bulk || !isBulk(call)));
     call.round = counts ? 'published' : 'lost';
+    // What it was told of single keys counts from now on.
+    for (const key of call.keys ?? []) world.known.of(key).keptUntil = undefined;
   }
-  if (done && bulk !== undefined) published(world, bulk);
+  world.soon.roundEnded(world, report);
+  if (done && bulk !== undefined) published(world, bulk, report);
 }

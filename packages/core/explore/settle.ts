@@ -1,5 +1,6 @@
 /** Lets things come to rest, and looks at what they are then. */
 import { look } from './check-memory.ts';
+import { AFTER_WATCH } from './check-soon.ts';
 import { drain } from './clock.ts';
 import type { World } from './world.ts';
 
@@ -14,10 +15,14 @@ export async function settle(world: World): Promise<void> {
 
 /** Gives a turn to one of those who wait for it. Returns false where nobody does. */
 export function giveTurn(world: World, pick: number): boolean {
+  const standing = world.wild.standingWatches;
   const label = world.turns.release(pick);
   world.tell?.(`    turn: ${label}`);
   // A watch that stands nudges.
-  if (label?.startsWith('watch')) world.nudged();
+  if (label?.startsWith('watch')) {
+    world.nudged();
+    if (world.wild.standingWatches > standing) world.soon.ask(world, AFTER_WATCH);
+  }
   return label !== undefined;
 }
 

@@ -43,7 +43,9 @@ interface Parts {
   readonly hooks: SourceHooks;
 }
 
-const BULK_ONLY: readonly Fault[] = ['half', 'empty', 'duplicate', 'odd key', 'no value', 'too old'];
+/** What comes of these is an answer, be it true or not. */
+const GOOD: readonly Fault[] = ['answer', 'aged', 'empty', 'replica'];
+const BULK_ONLY: readonly Fault[] = ['half', 'empty', 'replica', 'duplicate', 'odd key', 'no value', 'too old'];
 
 export class WildSource {
   readonly calls: Call[] = [];
@@ -54,6 +56,8 @@ export class WildSource {
   readonly #parts: Parts;
   readonly #watches: Watch[] = [];
   readonly #values = new Map<string, Value>();
+  /** Rows of single keys that the schema has not judged yet, and the call that has brought each. */
+  readonly #unjudged = new Map<Value, Call>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -76,6 +80,11 @@ export class WildSource {
     for (const { nudge } of this.#watches) nudge();
   }
 
+  /** Is there a watch that core has not given up? */
+  get isWatched(): boolean {
+    return this.#watches.some(({ stands, context }) => stands && !context.signal.aborted);
+  }
+
   get standingWatches(): number {
     return this.#watches.filter(({ stands }) => stands).length;
   }
@@ -91,22 +100,19 @@ export class WildSource {
   async #one(key: string, context: FetchContext): Promise<Value | Aged<Value> | undefined> {
     const call = this.#send('fetchOne', [key], context);
     await this.#answer(call);
-    this.#end(call);
     const value = this.#valueOf(call, key);
+    this.#handOver(call, value === undefined ? [] : [value]);
     return value !== undefined && call.fault === 'aged' ? aged(value, call.ageMs) : value;
   }
 
   async #many(keys: readonly string[], context: FetchContext): Promise<ReadonlyMap<string, Value | Aged<Value>>> {
     const call = this.#send('fetchMany', [...keys], context);
     await this.#answer(call);
-    this.#end(call);
+    if (call.fault === 'no answer') this.#end(call);
     if (call.fault === 'no answer') return undefined as unknown as ReadonlyMap<string, Value>;
-    const found = new Map<string, Value | Aged<Value>>();
-    for (const key of call.rows.keys()) {
-      const value = this.#valueOf(call, key)!;
-      found.set(key, call.fault === 'aged' ? aged(value, call.ageMs) : value);
-    }
-    return found;
+    const values = [...call.rows.keys()].map((key) => this.#valueOf(call, key)!);
+    this.#handOver(call, values);
+    return new Map(values.map((value) => [value.key, call.fault === 'aged' ? aged(value, call.ageMs) : value]));
   }
 
   async #all(context: FetchContext): Promise<Snapshot<Value>> {
@@ -217,13 +223,14 @@ export class WildSource {
     } else if (call.keys !== undefined) {
       call.rows = new Map(call.keys.flatMap((key) => (table.row(key) ? [[key, table.row(key)!]] : [])));
     } else if (call.fault !== 'empty') {
-      call.rows = table.rows();
+      if (call.fault === 'replica') call.readCommit = Math.max(1, table.head - 1 - (call.ticket % 3));
+      call.rows = table.rows(call.readCommit);
     }
   }
 
   #end(call: Call): void {
     const { clock, hooks } = this.#parts;
-    const good = call.fault === 'answer' || call.fault === 'aged' || call.fault === 'empty';
+    const good = GOOD.includes(call.fault);
     call.state = isUnderWay(call) ? (good ? 'landed' : 'failed') : 'late';
     call.landedAt = clock.now();
     hooks.ended(call);
@@ -233,8 +240,41 @@ export class WildSource {
     const entries = [...call.rows.keys()].map((key) => [key, this.#valueOf(call, key)!] as const);
     const rows = wrong(entries, call.fault);
     if (this.#parts.settings.bulk === 'stream' || call.fault === 'half') return this.#stream(call, rows);
+    if (this.#parts.settings.schema === 'async') return this.#oneByOne(call, rows);
     this.#end(call);
     return rows;
+  }
+
+  /** Core takes the next row when the last one was judged: the answer is whole when it asks for one more. */
+  *#oneByOne(call: Call, rows: readonly (readonly [string, Value])[]): Generator<readonly [string, Value]> {
+    try {
+      yield* rows;
+    } finally {
+      this.#end(call);
+    }
+  }
+
+  /** An answer about single keys: it is whole when the schema has judged all its rows. */
+  #handOver(call: Call, values: readonly Value[]): void {
+    const isJudgedLater = this.#parts.settings.schema === 'async' && values.length > 0;
+    if (!isJudgedLater) this.#end(call);
+    else for (const value of values) this.#unjudged.set(value, call);
+  }
+
+  /** What a schema that asks elsewhere says of a row, at a turn of its own. */
+  judge<R>(value: Value, verdict: () => R): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#parts.turns.add(`judge ${value.key} ${value.version}`, () => {
+        const call = this.#unjudged.get(value);
+        this.#unjudged.delete(value);
+        if (call !== undefined && ![...this.#unjudged.values()].includes(call)) this.#end(call);
+        try {
+          resolve(verdict());
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
   }
 
   /** Each row waits for its turn. */
@@ -282,7 +322,7 @@ function fitting(fault: Fault, method: Method): Fault {
   const single = method === 'fetchOne' || method === 'fetchMany';
   if (single && BULK_ONLY.includes(fault)) return 'answer';
   if (method === 'fetchOne' && fault === 'no answer') return 'refuse';
-  if (method === 'fetchChanges' && fault === 'empty') return 'answer';
+  if (method === 'fetchChanges' && (fault === 'empty' || fault === 'replica')) return 'answer';
   return fault === 'resync' && method !== 'fetchChanges' ? 'answer' : fault;
 }
 

@@ -2,8 +2,10 @@
 import { type CacheSnapshot, type Derived, type RefreshReport, TTLCacheService } from '../src/index.ts';
 import { limitSingleCalls } from '../src/limited.ts';
 import type { StandardSchema } from '../src/schema.ts';
+import { AbsentModel } from './absent-model.ts';
 import { BreakerModel } from './breaker-model.ts';
-import { type Call, confirmedAt, mayBeSeen, type Value } from './calls.ts';
+import { type Call, confirmedAt, mayBeSeen, toldTooLate, type Value } from './calls.ts';
+import { Soon } from './check-soon.ts';
 import { HistoryClock } from './clock.ts';
 import { Knowledge } from './knowledge.ts';
 import { BrokenPromise, type Counts, type PromiseNumber } from './promises.ts';
@@ -35,6 +37,9 @@ export class World {
   readonly derived: Derived<{ readonly of: Value }>;
   readonly breaker: BreakerModel;
   readonly known: Knowledge;
+  readonly soon: Soon = new Soon();
+  /** Absent answers that the source may be asked for. */
+  readonly allowance: AbsentModel;
   readonly reads: Set<Read> = new Set();
   readonly snapshots: Set<OpenSnapshot> = new Set();
   /** `undefined`: as good as new. */
@@ -57,6 +62,10 @@ export class World {
   absent = 0;
   /** Entries that had gone for room at the last look. */
   evictions = 0;
+  /** Something was held at the last look. */
+  wasHeld = false;
+  /** The last call that has ended says that the source is not there. */
+  isOutage = false;
   /** What goes on beside the history and has not ended yet. */
   readonly detached: Set<string> = new Set();
   /** The first promise that was broken. Core must not see it: it would take it for a failure of the source. */
@@ -73,6 +82,7 @@ export class World {
     this.table = new Table(() => this.clock.now());
     this.known = new Knowledge(settings.keys);
     this.breaker = new BreakerModel(this.clock);
+    this.allowance = new AbsentModel(settings.maxAbsentPerSecond);
     const { clock, table, turns } = this;
     this.wild = new WildSource({ settings, table, turns, clock, hooks });
     const hasAll = settings.methods.includes('fetchAll');
@@ -90,10 +100,10 @@ export class World {
       timeout: settings.timeout,
       freeze: settings.freeze,
       maxAbsentPerSecond: settings.maxAbsentPerSecond,
-      ...(settings.schema && { schema: SCHEMA }),
+      ...(this.hasSchema && { schema: this.#schema() }),
       ...(hasAll && { refreshInterval: REFRESH_INTERVAL, guard: settings.guard }),
       ...(settings.closedWorld && { closedWorld: true }),
-      ...(settings.bounded && !hasAll && { maxEntries: 2 }),
+      ...(this.maxEntries < Number.POSITIVE_INFINITY && { maxEntries: this.maxEntries }),
     } as ConstructorParameters<typeof TTLCacheService<Value>>[0]);
     this.derived = this.cache.derive((of) => ({ of }));
   }
@@ -113,6 +123,21 @@ export class World {
 
   get canReadKeys(): boolean {
     return this.settings.methods.includes('fetchOne') || this.settings.methods.includes('fetchMany');
+  }
+
+  /** Entries that there is room for. */
+  get maxEntries(): number {
+    const { bounded, keys } = this.settings;
+    return bounded && !this.hasAll ? Math.ceil(keys.length / 3) : Number.POSITIVE_INFINITY;
+  }
+
+  get hasSchema(): boolean {
+    return this.settings.schema !== 'none';
+  }
+
+  /** No newer answer can be had: nobody is let through to the source, or it was not there. */
+  get isFailing(): boolean {
+    return this.isOutage || this.cache.status().breaker !== 'closed';
   }
 
   get hasAll(): boolean {
@@ -189,6 +214,7 @@ export class World {
   /** Core has heard of all that has happened. */
   caughtUp(): void {
     this.breaker.caughtUp(this.tickets);
+    this.allowance.caughtUp(this.now);
   }
 
   /** At most one round runs and one waits: who asks between the ends of two rounds gets one of two reports. */
@@ -209,6 +235,26 @@ export class World {
     return Math.max(...this.#vouchers(key, value).map(({ ticket }) => ticket));
   }
 
+  /** A replica that lags may have told this when it was no longer true. */
+  wasToldTooLate(key: string, value: Value): boolean {
+    return this.wild.calls.some((call) => mayBeSeen(call) && toldTooLate(call, key, value.version));
+  }
+
+  /** What is marked as bad is refused. */
+  #schema(): StandardSchema<Value> {
+    const validate = (value: Value) => (value.bad ? { issues: [{ message: 'it is bad' }] } : { value });
+    return {
+      '~standard': {
+        version: 1,
+        vendor: 'explore',
+        validate: (value) =>
+          this.settings.schema === 'async'
+            ? this.wild.judge(value as Value, () => validate(value as Value))
+            : validate(value as Value),
+      },
+    };
+  }
+
   #vouchers(key: string, value: Value): Call[] {
     return this.wild.calls.filter((call) => mayBeSeen(call) && vouches(call, key, value));
   }
@@ -221,13 +267,3 @@ function vouches(call: Call, key: string, value: Value): boolean {
   }
   return value.ticket === undefined ? call.rows.get(key)?.version === value.version : call.ticket === value.ticket;
 }
-
-/** What is marked as bad is refused. */
-const SCHEMA: StandardSchema<Value> = {
-  '~standard': {
-    version: 1,
-    vendor: 'explore',
-    validate: (value) =>
-      (value as Value).bad === true ? { issues: [{ message: 'it is bad' }] } : { value: value as Value },
-  },
-};
