@@ -75,7 +75,7 @@ export const settings: fc.Arbitrary<Settings> = fc
     schema: fc.constantFrom('none', 'none', 'sync', 'async'),
     freeze: fc.constantFrom(true, true, false),
     closedWorld: fc.constantFrom(false, false, true),
-    bounded: fc.constantFrom(true, true, true, false),
+    bounded: fc.constantFrom(true, true, true, true, true, true, true, false),
     negativeTtl: fc.constantFrom(500, 0),
     staleIfError: fc.constantFrom(100_000, 3_000, 0),
     softTimeout: fc.constantFrom(50, 0, 1_000),
