@@ -69,6 +69,14 @@ describe.each(bothDatabases)('the caches on %s', (_, use) => {
     expect(bench.flaky.calls).toBe(calls);
   });
 
+  it('say of the instructions that a refresh reads those in memory, and reads no others', async () => {
+    const { instructions } = agents.bench.caches;
+    expect(instructions.status().source?.limits).toMatch(/every refresh reads what is in memory, and nothing else/);
+    await instructions.invalidateAll();
+    expect(await instructions.refresh({ full: true })).toMatchObject({ outcome: 'unchanged' });
+    expect(instructions.size).toBe(0);
+  });
+
   it('find instructions by user and agent, and mix up no two of them', async () => {
     const { bench } = agents;
     const ids = await Promise.all([bench.idOf('listener'), bench.idOf('task_coach')]);
