@@ -1,5 +1,7 @@
 /** The pages of docs/ that list something list all of it, and nothing else. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { CACHE_ERROR_CODES } from 'evercache';
 import { expect, test } from 'vitest';
 
@@ -28,3 +30,25 @@ test('every test and file that README.md points to is there', () => {
   const linked = [...readme.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => path!);
   expect(linked.filter((path) => !existsSync(new URL(`../${path}`, import.meta.url)))).toEqual([]);
 });
+
+test('the programs of README.md compile in a project that knows of Node and of no browser', () => {
+  const programs = [...page('../README.md').matchAll(/^```ts\n(.*?)^```/gms)].map(([, program]) => program!);
+  expect(programs).toHaveLength(2);
+  const assumed = 'interface Flag { readonly on: boolean }\ndeclare const FLAGS_URL: string;\n';
+  // Where the packages are found as in a project that has installed them.
+  const cache = fileURLToPath(new URL('../node_modules/.cache', import.meta.url));
+  mkdirSync(cache, { recursive: true });
+  const directory = mkdtempSync(`${cache}/readme-`);
+  try {
+    writeFileSync(`${directory}/package.json`, '{ "type": "module" }');
+    const config = { extends: '../../../tsconfig.base.json', compilerOptions: { noEmit: true }, files: ['readme.ts'] };
+    writeFileSync(`${directory}/tsconfig.json`, JSON.stringify(config));
+    writeFileSync(`${directory}/readme.ts`, assumed + programs.join('\n'));
+    const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
+    const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', directory], { encoding: 'utf8' });
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}, 60_000);

@@ -1,5 +1,5 @@
 /** The four caches of the server, on one screen: what they hold, by what key, and how old it may be. */
-import { type Cache, CacheRegistry, TTLCacheService } from 'evercache';
+import { type Cache, CacheRegistry, type Clock, TTLCacheService } from 'evercache';
 import {
   type AgentConfiguration,
   type ApiKeyRecord,
@@ -36,14 +36,19 @@ export const TTL_MS = { tools: TOOLS_TTL_MS, agents: 10 * MINUTE_MS, apiKeys: 5 
 /** Whoever makes up keys or names must not take their turn from what was made a moment ago: see ask-together.ts. */
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
-/** `keep`: where they are kept between two starts, so that the server can begin without its database. */
-export function createCaches(database: Database, keep: Keep = keepNothing): Caches {
+/**
+ * `keep`: where they are kept between two starts, so that the server can begin without its database. `clock`: whose
+ * time ages them, the machine's by default.
+ */
+export function createCaches(database: Database, keep: Keep = keepNothing, clock?: Clock): Caches {
   const sources = createSources(database, keep);
   const registry = new CacheRegistry();
+  const timed = clock === undefined ? {} : { clock };
   return {
-    tools: registry.register(createToolView(database, { keep })),
+    tools: registry.register(createToolView(database, { keep, ...timed })),
     agents: registry.register(
       new TTLCacheService<AgentConfiguration>({
+        ...timed,
         name: 'agents',
         source: sources.agents,
         schema: agentConfigurationSchema,
@@ -55,6 +60,7 @@ export function createCaches(database: Database, keep: Keep = keepNothing): Cach
     ),
     apiKeys: registry.register(
       new TTLCacheService<ApiKeyRecord>({
+        ...timed,
         name: 'api-keys',
         source: sources.apiKeys,
         schema: apiKeyRecordSchema,
@@ -71,6 +77,7 @@ export function createCaches(database: Database, keep: Keep = keepNothing): Cach
     // has to know of every user, though: it holds what users have written, and whoever is not there has written nothing.
     instructions: registry.register(
       new TTLCacheService<UserInstructions>({
+        ...timed,
         name: 'user-instructions',
         source: sources.instructions,
         schema: userInstructionsSchema,

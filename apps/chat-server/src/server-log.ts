@@ -19,12 +19,14 @@ interface ErrorDescription {
   readonly message?: string;
   readonly statusCode?: number;
   readonly code?: unknown;
+  /** What PostgreSQL, or a migration of ours, advises. Its `detail` and `where` are not told: they quote rows. */
+  readonly hint?: string;
   readonly stack?: string | undefined;
   readonly cause?: ErrorDescription;
 }
 
 /**
- * Type, message, code and stack, and the same of each cause. Errors of the AI SDK quote answers, bodies and keys in
+ * Type, message, code, hint and stack, and the same of each cause. Errors of the AI SDK quote answers, bodies and keys in
  * their messages and in those of their causes: of these only type, status, code and the frames of the stack are told.
  */
 export function describeError(error: unknown): ErrorDescription {
@@ -40,9 +42,15 @@ function describe(error: unknown, { depth, quoting }: { depth: number; quoting: 
     ...(quotes ? {} : { message }),
     ...('statusCode' in error && typeof error.statusCode === 'number' ? { statusCode: error.statusCode } : {}),
     ...('code' in error ? { code: error.code } : {}),
+    ...(quotes ? {} : hintOf(error)),
     stack: quotes ? framesOf(error) : stack,
     ...(cause !== undefined && depth < 5 ? { cause: describe(cause, { depth: depth + 1, quoting: quotes }) } : {}),
   };
+}
+
+/** Only errors that the database sent have a severity: what others call a hint may say anything. */
+function hintOf(error: Error): { readonly hint?: string } {
+  return 'severity' in error && 'hint' in error && typeof error.hint === 'string' ? { hint: error.hint } : {};
 }
 
 /** The stack without the message at its head. Where the message is not found in it, nobody can say where it ends. */

@@ -94,6 +94,10 @@ function orNone(source: TogetherSource<PostgresRow>): Source<unknown> {
       return new Map(keys.map((key) => [key, rows.get(key) ?? none(key)]));
     },
     breakerKey: source.breakerKey,
-    status: () => source.status(),
+    // What its source says of itself goes for a source that can list everything.
+    status: () => ({
+      ...source.status(),
+      limits: 'a change is seen by the next refresh, and every refresh reads what is in memory, and nothing else',
+    }),
   };
 }

@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CacheError } from 'evercache';
+import { VirtualClock } from 'evercache/testing';
 import { describe, expect, it } from 'vitest';
 import { usePrivatePostgres } from '../../../test/support/use-postgres.ts';
 import { createApiKey, hashApiKey, revokeApiKey } from '../src/api-keys.ts';
+import { createCaches } from '../src/caches.ts';
 import { openDatabase } from '../src/database.ts';
 import { migrate } from '../src/migrate.ts';
 import { seed } from '../src/seed.ts';
+import { keepNothing } from '../src/snapshots.ts';
 import { instructionsKey } from '../src/sources.ts';
 import { AgentBench, useAgents } from './support/agents.ts';
-import { bothDatabases } from './support/databases.ts';
+import { bothDatabases, usePGlite } from './support/databases.ts';
+import { FlakyDatabase } from './support/flaky-database.ts';
 
 describe.each(bothDatabases)('the caches on %s', (_, use) => {
   const test = use();
@@ -65,6 +69,14 @@ describe.each(bothDatabases)('the caches on %s', (_, use) => {
     expect(bench.flaky.calls).toBe(calls);
   });
 
+  it('say of the instructions that a refresh reads those in memory, and reads no others', async () => {
+    const { instructions } = agents.bench.caches;
+    expect(instructions.status().source?.limits).toMatch(/every refresh reads what is in memory, and nothing else/);
+    await instructions.invalidateAll();
+    expect(await instructions.refresh({ full: true })).toMatchObject({ outcome: 'unchanged' });
+    expect(instructions.size).toBe(0);
+  });
+
   it('find instructions by user and agent, and mix up no two of them', async () => {
     const { bench } = agents;
     const ids = await Promise.all([bench.idOf('listener'), bench.idOf('task_coach')]);
@@ -97,6 +109,45 @@ describe.each(bothDatabases)('the caches on %s', (_, use) => {
     });
     expect(JSON.stringify(plan)).toContain('user_agent_instructions_by_key');
   });
+});
+
+describe('the ages of the caches', () => {
+  const test = usePGlite();
+
+  it.each([
+    ['tools', 300, 60],
+    ['agents', 600, 120],
+    ['api-keys', 300, 30],
+    ['user-instructions', 120, 60],
+  ])(
+    '%s are fresh for %i s, read again after %i s, and served for a day more without the database',
+    async (name, ttl, interval) => {
+      const clock = new VirtualClock();
+      const flaky = new FlakyDatabase(test.database);
+      const { registry, instructions } = createCaches(flaky.database, keepNothing, clock);
+      await registry.startAll();
+      const cache = registry.get(name)!;
+      const key = instructionsKey({ userId: 'demo', agentId: registry.get('tools')!.keys().next().value! });
+      await instructions.fetch(key);
+      flaky.down = true;
+
+      const next = cache.status().nextRefreshInMs!;
+      expect(next).toBeGreaterThanOrEqual(800 * interval);
+      expect(next).toBeLessThanOrEqual(1000 * interval);
+      const [held] = cache.keys();
+      const state = () => cache.inspect(held!).state;
+      await clock.advance(1000 * ttl);
+      expect(state()).toBe('fresh');
+      await clock.advance('1s');
+      expect(state()).toBe('stale');
+      clock.suspend(86_400_000 - 3000); // without the thousands of refreshes that would fail meanwhile
+      await clock.advance('1s');
+      expect(state()).toBe('stale');
+      await clock.advance('2s');
+      expect(state()).toBe('unknown');
+      await registry.stopAll();
+    },
+  );
 });
 
 describe('while PostgreSQL is away', () => {

@@ -2,9 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { embeddedDataDir } from '../../../test/support/embedded-directory.ts';
 import { usePostgres, usePrivatePostgres } from '../../../test/support/use-postgres.ts';
 import { checkTool } from '../src/agents/check-tool.ts';
+import { createCaches } from '../src/caches.ts';
 import { type Database, openDatabase } from '../src/database.ts';
+import { InFlight } from '../src/in-flight.ts';
+import { Lifespan } from '../src/lifespan.ts';
 import { silentLog } from '../src/log.ts';
 import { migrate } from '../src/migrate.ts';
+import { createServerLog } from '../src/server-log.ts';
 import { createToolView } from '../src/tool-mirror.ts';
 import { usePGlite } from './support/databases.ts';
 
@@ -55,15 +59,16 @@ describe('migrations', () => {
 
 describe('a user of PostgreSQL who is not its superuser', () => {
   const postgres = usePrivatePostgres();
+  const PASSWORD = 'hunter2';
 
   /** A database that belongs to a new user; opened as that user. */
   async function openAs(user: string, attributes: string): Promise<Database> {
     const admin = await openDatabase({ dataDir: '', databaseUrl: postgres.server.url });
-    await admin.query(`create role ${user} login password 'secret' ${attributes}`);
+    await admin.query(`create role ${user} login password '${PASSWORD}' ${attributes}`);
     await admin.query(`create database ${user} owner ${user}`);
     await admin.close();
     const url = new URL(postgres.server.url);
-    Object.assign(url, { username: user, password: 'secret', pathname: `/${user}` });
+    Object.assign(url, { username: user, password: PASSWORD, pathname: `/${user}` });
     return openDatabase({ dataDir: '', databaseUrl: url.href });
   }
 
@@ -71,13 +76,36 @@ describe('a user of PostgreSQL who is not its superuser', () => {
   const reading = { ...sqlTool, config: { statement: 'select title from demo_tasks' } };
   const prying = { ...sqlTool, config: { statement: 'select key_hash from api_keys' } };
 
-  it('is told what to ask the administrator for, if it may not create the role of the tools', async () => {
-    const database = await openAs('plain', '');
-    await expect(migrate(database)).rejects.toMatchObject({
-      message: expect.stringContaining('the role chat_tools is missing'),
-      hint: expect.stringContaining('create role chat_tools nologin'),
-    });
+  /** What a server with this database writes to its log at its first attempt. */
+  async function firstAttempt(database: Database): Promise<string> {
+    const lines: string[] = [];
+    const log = createServerLog('info', { write: (line) => void lines.push(line) });
+    const lifespan = new Lifespan({ database, caches: createCaches(database), inFlight: new InFlight(), log });
+    const started = lifespan.start();
+    await expect.poll(() => lines.join(''), { timeout: 10_000 }).toContain('the database could not be prepared');
+    await lifespan.drain(0);
+    await started;
     await database.close();
+    return lines.join('');
+  }
+
+  it('reads in the log what to ask the administrator for: the role of the tools, or to be in it', async () => {
+    const plain = await firstAttempt(await openAs('plain', ''));
+    expect(plain).toContain('the role chat_tools is missing and plain may not create it');
+    expect(plain).toContain('create role chat_tools nologin; grant chat_tools to the user of DATABASE_URL');
+
+    const admin = await openDatabase({ dataDir: '', databaseUrl: postgres.server.url });
+    await admin.query('create role chat_tools nologin');
+    const outsider = await firstAttempt(await openAs('outsider', ''));
+    expect(outsider).toContain('outsider is not a member of the role chat_tools');
+    expect(outsider).toContain('As an administrator: grant chat_tools to the user of DATABASE_URL');
+    await admin.query('drop role chat_tools');
+    await admin.close();
+
+    for (const written of [plain, outsider]) {
+      expect(written).not.toContain('create function run_tool_statement');
+      expect(written).not.toContain(PASSWORD);
+    }
   });
 
   it('migrates if it may create roles, and so does one to whom the role was granted', async () => {
@@ -118,10 +146,10 @@ describe('a user of PostgreSQL who is not its superuser', () => {
 
   it('may let tools log in as somebody weaker still', async () => {
     const admin = await openDatabase({ dataDir: '', databaseUrl: postgres.server.url });
-    await admin.query(`create role tools_only login password 'secret' in role chat_tools`);
+    await admin.query(`create role tools_only login password '${PASSWORD}' in role chat_tools`);
     const databaseUrl = await postgres.server.createDatabase();
     const url = new URL(databaseUrl);
-    Object.assign(url, { username: 'tools_only', password: 'secret' });
+    Object.assign(url, { username: 'tools_only', password: PASSWORD });
     const database = await openDatabase({ dataDir: '', databaseUrl, toolDatabaseUrl: url.href });
     await migrate(database);
     await checkTool(reading, database);

@@ -71,8 +71,11 @@ async function states(address: string): Promise<Record<string, string>> {
 }
 
 /**
- * How much of the slowest answer is the fault of a machine that had no time for anybody: an answer takes more turns than
- * that of the idle server.
+ * How much of the slowest answer is put down to a machine that had no time for anybody, because an answer takes more
+ * turns than that of the idle server. Up to 100 ms of the idle server nothing is, and the test shows what is promised.
+ * Beyond that it shows less: answers up to twice the idle server's slowest above the bound pass, also if the two were
+ * slow at different moments, and an answer that our server itself kept waiting can hide there. The line that is
+ * printed says whether it was so.
  */
 function machine({ slowestIdleMs }: AskingClients): number {
   return slowestIdleMs > 100 ? 2 * slowestIdleMs : 0;
@@ -121,10 +124,12 @@ describe.each([
 
     expect(clients.failures).toEqual([]);
     expect(clients.answers).toBeGreaterThan(OUTAGE_MS / 100);
-    expect(clients.slowestMs - machine(clients)).toBeLessThan(SLOWEST_MS);
+    const excusedMs = machine(clients);
     console.info(
-      `${clients.answers} answers, the slowest after ${Math.round(clients.slowestMs)} ms (an idle server: ${Math.round(clients.slowestIdleMs)} ms)`,
+      `${clients.answers} answers, the slowest after ${Math.round(clients.slowestMs)} ms, of which ${Math.round(excusedMs)} ms are excused ` +
+        `(an idle server: ${Math.round(clients.slowestIdleMs)} ms)`,
     );
+    expect(clients.slowestMs - excusedMs).toBeLessThan(SLOWEST_MS);
     expect((await post(`${address}/api/chat`, keys[0] ?? '', session)).status).toBe(200);
 
     await database.query(`update tools set config = '{"value": "open all night"}' where name = 'get_working_hours'`);

@@ -42,3 +42,19 @@ test('errors of our own keep their message', () => {
   const error = new Error('one', { cause: new TypeError('two') });
   expect(describeError(error)).toMatchObject({ message: 'one', stack: error.stack, cause: { message: 'two' } });
 });
+
+test('of what PostgreSQL says of an error its hint is logged, and nothing that may hold rows', () => {
+  const error = Object.assign(new Error('the role is missing'), {
+    severity: 'ERROR',
+    code: 'P0001',
+    hint: 'create the role',
+    detail: 'Failing row contains (hunter2).',
+    where: 'unnamed portal parameter $1 = hunter2',
+  });
+  const lines: string[] = [];
+  const log = createServerLog('info', { write: (line) => void lines.push(line) });
+  log.error({ err: new Error('not now', { cause: error }) }, 'failed');
+  expect(JSON.parse(lines[0]!).err.cause).toMatchObject({ code: 'P0001', hint: 'create the role' });
+  expect(lines[0]).not.toContain('hunter2');
+  expect(describeError(Object.assign(new Error('of somebody else'), { hint: 'hunter2' }))).not.toHaveProperty('hint');
+});

@@ -20,7 +20,11 @@ begin
   -- Who made the role may grant it, but is not yet in it.
   execute format('grant chat_tools to %I', current_user);
 exception
-  when insufficient_privilege then null; -- somebody else made it, and has granted it; if not, the next step says so
+  when insufficient_privilege then -- somebody else made it, and has to have granted it
+    if not pg_has_role(current_user, 'chat_tools', 'member') then
+      raise exception '% is not a member of the role chat_tools', current_user
+        using hint = 'As an administrator: grant chat_tools to the user of DATABASE_URL.';
+    end if;
 end $$;
 grant usage on schema public to chat_tools;
 

@@ -89,7 +89,7 @@ function describe(cache: AnyCache): { name: string; status: object; stats: Cache
   };
 }
 
-/** An error writes itself as JSON without its message, and with its key. */
+/** Of an error its code and message alone: the cache's name stands above, and its key and cause are nobody's business. */
 function describeReport({ error, ...report }: RefreshReport): object {
   return error === undefined ? report : { ...report, error: describeError(error) };
 }
