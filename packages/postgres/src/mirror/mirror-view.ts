@@ -197,8 +197,11 @@ export class MirrorView<V> extends MirrorFace<V> {
     const unconfirmed = this.#unsure.has(entry) ? this.#unconfirmed(seen) : undefined;
     if (unconfirmed === undefined) this.#unsure.delete(entry);
     const { value, problem = unconfirmed } = checked;
-    // It goes on depending on what its last good value was made of.
-    if (problem !== undefined && entry.value !== undefined) for (const name of entry.seen) seen.add(name);
+    if (problem !== undefined && entry.value !== undefined) {
+      entry.value = this.#stillGood(entry.value, row, entry.key);
+      // It goes on depending on what that was made of.
+      for (const name of entry.seen) seen.add(name);
+    }
     entry.isDropped = false;
     entry.seen = this.#dependents.move(entry, entry.seen, seen);
     const isNew = entry.problem !== problem;
@@ -210,6 +213,17 @@ export class MirrorView<V> extends MirrorFace<V> {
     } else {
       this.#refused.add(entry);
       if (isNew) this.events.emit('quarantine', { key: entry.key, message: problem });
+    }
+  }
+
+  /** What of the last good value may be served although the newest is refused. */
+  #stillGood(lastGood: V, row: unknown, key: string): V | undefined {
+    const { whenRefused } = this.#view;
+    if (whenRefused === undefined) return lastGood;
+    try {
+      return freeze(sameOf(whenRefused(lastGood, row, this.#reading.tables, key) as V, lastGood));
+    } catch {
+      return undefined;
     }
   }
 
