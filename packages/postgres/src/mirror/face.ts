@@ -26,6 +26,7 @@ import {
 } from 'evercache';
 import type { MirrorCore } from './mirror-core.ts';
 import { MARKERS } from './mirror-source.ts';
+import { ReadCounts } from './read-counts.ts';
 import type { Shown } from './tables.ts';
 
 const QUARANTINE_SHOWN = 100;
@@ -41,20 +42,12 @@ export interface Found<V> {
   readonly ageMs?: number | undefined;
 }
 
-interface Counts {
-  hits: number;
-  misses: number;
-  staleHits: number;
-  absentHits: number;
-  invalidations: number;
-}
-
 export abstract class MirrorFace<V> implements Cache<V> {
   readonly name: string;
   protected readonly core: MirrorCore;
   protected readonly events: Events;
   #changeListeners = 0;
-  readonly #counts: Counts = { hits: 0, misses: 0, staleHits: 0, absentHits: 0, invalidations: 0 };
+  readonly #counts = new ReadCounts();
 
   constructor(name: string, core: MirrorCore) {
     this.name = name;
@@ -119,7 +112,7 @@ export abstract class MirrorFace<V> implements Cache<V> {
 
   get(key: string): V | undefined {
     const value = this.peek(key);
-    this.#count(value);
+    this.#counts.count(value, this.core.isStale);
     return value;
   }
 
@@ -148,7 +141,7 @@ export abstract class MirrorFace<V> implements Cache<V> {
       }
       const { value, refusal } = this.#answer(key);
       if (refusal !== undefined) throw refusal;
-      this.#count(value);
+      this.#counts.count(value, this.core.isStale);
       return value;
     } catch (error) {
       throw this.#toOwn(error, key);
@@ -169,7 +162,7 @@ export abstract class MirrorFace<V> implements Cache<V> {
     const found = new Map<string, V>();
     for (const key of wanted) {
       const { value, refusal } = this.#answer(key);
-      this.#count(value);
+      this.#counts.count(value, this.core.isStale);
       if (value !== undefined) found.set(key, value);
       else if (refusal !== undefined) failures.push(refusal);
     }
@@ -311,15 +304,6 @@ export abstract class MirrorFace<V> implements Cache<V> {
     if (!this.#isInvalidated(key)) return {};
     const why = this.core.unconfirmed(this.rowKey(key)) ?? 'something that it is made of';
     return { refusal: this.#refusal(key, `invalidated, and not confirmed since: ${why}`) };
-  }
-
-  #count(value: V | undefined): void {
-    if (value === undefined) {
-      this.#counts.misses += 1;
-      return;
-    }
-    this.#counts.hits += 1;
-    if (this.core.isStale) this.#counts.staleHits += 1;
   }
 
   #refusal(key: string, message: string): CacheError {
