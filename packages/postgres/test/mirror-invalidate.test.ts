@@ -156,6 +156,36 @@ describe('of a mirror', () => {
     expect(names.status().quarantine).toEqual([]);
   });
 
+  test('an invalidation changes nothing of what is made without a row that was never good', async () => {
+    await rename(2, 'bad');
+    const { mirror, names } = mirrorOfAgents(checkedTables);
+    await started(names);
+    expect(names.get('1')).toEqual(['tool 1', undefined]);
+    await names.invalidate('1');
+    await mirror.tables.tools.invalidate('2');
+    expect(await names.fetch('1')).toEqual(['tool 1', undefined]);
+    await expect(mirror.tables.tools.fetch('2')).rejects.toMatchObject({ code: 'source-failed', key: '2' });
+  });
+
+  test('what is built ahead is ready again, or listed as refused, before anybody asks for it', async () => {
+    const { mirror } = mirrorOfAgents(agentTables);
+    const built: string[] = [];
+    const build = (tool: PostgresRow, _read: unknown, key: string): PostgresRow => {
+      built.push(key);
+      return tool;
+    };
+    const ahead = mirror.view({ name: 'ahead', keys: 'tools', ahead: true, schema: notBad, build });
+    await started(ahead);
+    await rename(2, 'bad');
+    await ahead.refresh();
+    expect(built.splice(0)).toEqual(['1', '2', '3', '2']);
+    await ahead.invalidate(['1', '2']);
+    await ahead.refresh();
+    expect(built.splice(0)).toEqual(['1', '2']);
+    expect(ahead.status().quarantine).toMatchObject([{ key: '2', message: 'is bad', ageMs: undefined }]);
+    expect([ahead.get('1'), ahead.get('2'), built]).toEqual([{ id: 1, name: 'tool 1' }, undefined, []]);
+  });
+
   test('an invalidated row that is wrong takes with it what was made of it, and the last good values', async () => {
     for (const tables of [checkedTables, agentTables]) {
       await rename(1, 'tool 1');
