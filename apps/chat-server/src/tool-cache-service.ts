@@ -14,7 +14,8 @@ export class ToolCacheService {
   }
 
   /**
-   * The tools of an agent, given by name or id, in order. An agent that has none has an empty list.
+   * The tools of an agent, given by name or id, in order. An agent that has none has an empty list. While a tool is
+   * wrong, it is the last good list, without the tools that were taken from the agent since.
    * @throws AgentNotFound; CacheError where nobody can say. Never an empty list for either of them.
    */
   async getToolsForAgent(agent: string): Promise<readonly ToolConfig[]> {
@@ -30,7 +31,8 @@ export class ToolCacheService {
 
   /**
    * Forgets the tools of an agent, given by name or id; without an argument those of all agents. The next reader gets
-   * what the database says then. An `undefined` agent is a mistake and not "all".
+   * what the database says then, and an error where a tool is wrong there: not the list from before. An `undefined`
+   * agent is a mistake and not "all".
    */
   async invalidateCache(...agents: [] | [agent: string]): Promise<void> {
     const [agent] = agents;

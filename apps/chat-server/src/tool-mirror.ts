@@ -62,6 +62,11 @@ export function createToolView(
           return { id, name, kind, description, config, configOverride: link.config_override, argsSchema: args_schema };
         }),
     schema: toolsOfAgentSchema,
+    // One wrong tool holds back what was added and changed, but must not keep open what was taken away.
+    whenRefused: (tools, agent, read) => {
+      const linked = new Set(read.links.by('agent_id', agent.id).map((link) => link.tool_id));
+      return tools.filter(({ id }) => linked.has(id) && read.tools.get(id) !== undefined);
+    },
     // So that a wrong row is known, and the last good list is there, before anybody asks.
     ahead: true,
   });

@@ -291,6 +291,7 @@ describe('wrong options of a mirror', () => {
     [{ name: 'v', keys: 'b', build: (): number => 1 }, 'option "keys": expected one of a, got "b"'],
     [{ name: 'v', keys: 'a' }, 'option "build": expected a function'],
     [{ name: 'v', keys: 'a', build: (): number => 1, lazy: true }, 'unknown option "lazy"'],
+    [{ name: 'v', keys: 'a', build: (): number => 1, whenRefused: 'all' }, 'option "whenRefused": expected a function'],
     [{ name: 'taken', keys: 'a', build: (): number => 1 }, 'option "name": expected a name of its own'],
   ])('of a view: %j', (options, message) => {
     const mirror = postgresMirror(right);

@@ -1,4 +1,5 @@
 /** What a view over mirrored tables holds, and when it is dropped. */
+import type { StandardSchema } from 'evercache';
 import { expect, onTestFinished, test } from 'vitest';
 import { postgresMirror } from '../src/index.ts';
 import { mirrorOf, useAgentTables } from './use-mirror.ts';
@@ -191,6 +192,48 @@ test('an error or a refused value costs one key: its last good value stays, and 
   await view.refresh();
   expect([view.get('1'), view.get('5')]).toEqual([['good', 'tool 2'], ['good']]);
   expect(view.status().quarantine).toMatchObject([{ key: '3' }]);
+});
+
+test('of a last good value a view serves what it is told to, by what the tables say now', async () => {
+  const { mirror } = mirrorOf(database.pool);
+  const notBad: StandardSchema<string[]> = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value) =>
+        (value as string[]).includes('bad') ? { issues: [{ message: 'is bad' }] } : { value: value as string[] },
+    },
+  };
+  const view = mirror.view({
+    name: 'names',
+    keys: 'agents',
+    schema: notBad,
+    build: (agent, read) => read.links.by('agent_id', agent.id).map((link) => read.tools.get(link.tool_id)!.name),
+    whenRefused: (names, _agent, read, key) => {
+      if (read.agents.get(3) === undefined) throw new RangeError('of the view');
+      const kept = names.filter((name) => read.tools.get(name.slice('tool '.length)) !== undefined);
+      return key === '2' && kept.length === 0 ? (undefined as never) : kept;
+    },
+  });
+  await mirror.start();
+  const changed = async (sql: string): Promise<unknown[]> => {
+    await database.pool.query(sql);
+    await view.refresh();
+    return ['1', '2'].map((key) => view.get(key));
+  };
+  const before = [view.get('1'), view.get('2')];
+  const refused = await changed(`insert into tools values (7, 'bad'); insert into agent_tools values (1, 7), (2, 7)`);
+  expect(refused.map((value, index) => value === before[index])).toEqual([true, true]);
+  // Looked at by nobody but the function, since the link has gone.
+  expect(await changed('delete from agent_tools where tool_id = 2')).toEqual(before);
+  expect(await changed('delete from tools where id = 2')).toEqual([['tool 1'], undefined]);
+  expect(view.inspect('1')).toMatchObject({ state: 'fresh', quarantined: 'is bad' });
+  expect(() => (view.get('1') as string[]).push('x')).toThrow(TypeError);
+  await expect(view.fetch('2')).rejects.toMatchObject({ code: 'source-failed', key: '2' });
+  // What was left out does not come back before all is well.
+  expect(await changed(`insert into tools values (2, 'tool 2')`)).toEqual([['tool 1'], undefined]);
+  expect(await changed('delete from agents where id = 3')).toEqual([undefined, undefined]);
+  expect(await changed(`update tools set name = 'good' where id = 7`)).toEqual([['tool 1', 'good'], ['good']]);
 });
 
 test('a view that is built ahead is ready when the start is, and keeps up', async () => {

@@ -48,6 +48,17 @@ expectTypeOf(
     schema: textSchema,
   }),
 ).toEqualTypeOf<MirrorView<string>>();
+mirror.view({
+  name: 'x',
+  keys: 'mapped',
+  build: () => ({ any: 1 }),
+  schema: textSchema,
+  whenRefused: (lastGood, row, read, key) => {
+    expectTypeOf(lastGood).toEqualTypeOf<string>();
+    expectTypeOf(row).toEqualTypeOf<{ id: number }>();
+    return lastGood + (read.checked.get(key)?.name ?? '');
+  },
+});
 
 // @ts-expect-error: there is no such table
 mirror.view({ name: 'y', keys: 'nothing', build: () => 1 });

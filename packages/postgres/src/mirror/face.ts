@@ -26,6 +26,7 @@ import {
 } from 'evercache';
 import type { MirrorCore } from './mirror-core.ts';
 import { MARKERS } from './mirror-source.ts';
+import { ReadCounts } from './read-counts.ts';
 import type { Shown } from './tables.ts';
 
 const QUARANTINE_SHOWN = 100;
@@ -41,20 +42,12 @@ export interface Found<V> {
   readonly ageMs?: number | undefined;
 }
 
-interface Counts {
-  hits: number;
-  misses: number;
-  staleHits: number;
-  absentHits: number;
-  invalidations: number;
-}
-
 export abstract class MirrorFace<V> implements Cache<V> {
   readonly name: string;
   protected readonly core: MirrorCore;
   protected readonly events: Events;
   #changeListeners = 0;
-  readonly #counts: Counts = { hits: 0, misses: 0, staleHits: 0, absentHits: 0, invalidations: 0 };
+  readonly #counts = new ReadCounts();
 
   constructor(name: string, core: MirrorCore) {
     this.name = name;
@@ -67,6 +60,9 @@ export abstract class MirrorFace<V> implements Cache<V> {
 
   /** A generation is shown: what was made of another is dropped, before anybody hears of it. */
   abstract note(shown: Shown): void;
+
+  /** What is known by these names has been read again since it was invalidated. */
+  abstract readAgain(names: ReadonlySet<string>): void;
 
   /** Listeners may look. */
   tell(shown: Shown): void {
@@ -116,7 +112,7 @@ export abstract class MirrorFace<V> implements Cache<V> {
 
   get(key: string): V | undefined {
     const value = this.peek(key);
-    this.#count(value);
+    this.#counts.count(value, this.core.isStale);
     return value;
   }
 
@@ -138,14 +134,14 @@ export abstract class MirrorFace<V> implements Cache<V> {
   async fetch(key: string, options?: FetchOptions): Promise<V | undefined> {
     assertKey(key, this.name, 'fetch');
     try {
-      const row = await this.#fetchRow(key, options);
+      const row = await this.#ask([key], options, () => this.core.cache.fetch(this.rowKey(key), options));
       if (row === undefined) {
         this.#counts.absentHits += 1;
         return undefined;
       }
-      const { value, problem } = this.#open(key) ?? {};
-      if (value === undefined && problem !== undefined) throw this.#refused(key, problem);
-      this.#count(value);
+      const { value, refusal } = this.#answer(key);
+      if (refusal !== undefined) throw refusal;
+      this.#counts.count(value, this.core.isStale);
       return value;
     } catch (error) {
       throw this.#toOwn(error, key);
@@ -156,11 +152,8 @@ export abstract class MirrorFace<V> implements Cache<V> {
     const wanted = [...new Set(assertKeys(keys, this.name, 'fetchMany'))];
     const failures: CacheError[] = [];
     try {
-      if (wanted.some((key) => this.#isInvalidated(key))) await this.core.cache.fetch(MARKERS.reread, options);
-      await this.core.cache.fetchMany(
-        wanted.map((key) => this.rowKey(key)),
-        options,
-      );
+      const rows = wanted.map((key) => this.rowKey(key));
+      await this.#ask(wanted, options, () => this.core.cache.fetchMany(rows, options));
     } catch (error) {
       if (!CacheError.isInstance(error)) throw error;
       failures.push(error);
@@ -168,10 +161,10 @@ export abstract class MirrorFace<V> implements Cache<V> {
     await this.core.tables.settled();
     const found = new Map<string, V>();
     for (const key of wanted) {
-      const { value, problem } = this.#open(key) ?? {};
-      this.#count(value);
+      const { value, refusal } = this.#answer(key);
+      this.#counts.count(value, this.core.isStale);
       if (value !== undefined) found.set(key, value);
-      else if (problem !== undefined) failures.push(this.#refused(key, problem));
+      else if (refusal !== undefined) failures.push(refusal);
     }
     const [first] = failures;
     if (first === undefined) return found;
@@ -289,31 +282,32 @@ export abstract class MirrorFace<V> implements Cache<V> {
     return false;
   }
 
-  /** The row that makes the key exist, by the rules of `fetch`: as fresh as can be had. */
-  async #fetchRow(key: string, options: FetchOptions | undefined): Promise<unknown> {
+  /** Asks for rows by the rules of `fetch`; what was invalidated, also while they were awaited, is read again first. */
+  async #ask<R>(keys: readonly string[], options: FetchOptions | undefined, rows: () => Promise<R>): Promise<R> {
     const { cache, tables } = this.core;
-    if (this.#isInvalidated(key)) await cache.fetch(MARKERS.reread, options);
-    const row = await cache.fetch(this.rowKey(key), options);
-    await tables.settled();
-    return row;
-  }
-
-  #count(value: V | undefined): void {
-    if (value === undefined) {
-      this.#counts.misses += 1;
-      return;
+    for (;;) {
+      if (keys.some((key) => this.#isInvalidated(key))) await cache.fetch(MARKERS.reread, options);
+      const answer = await rows();
+      await tables.settled();
+      // Not once more for a row that was read again and could not be confirmed.
+      if (cache.has(MARKERS.reread)) return answer;
+      if (tables.isOpen && !keys.some((key) => this.#isInvalidated(key))) return answer;
     }
-    this.#counts.hits += 1;
-    if (this.core.isStale) this.#counts.staleHits += 1;
   }
 
-  #refused(key: string, problem: string): CacheError {
-    return new CacheError({
-      code: 'source-failed',
-      cache: this.name,
-      key,
-      message: `the row failed its schema: ${problem}`,
-    });
+  /** What is in memory of a key whose row exists, or why it is refused; neither: its row has gone since. */
+  #answer(key: string): { readonly value?: V | undefined; readonly refusal?: CacheError } {
+    const found = this.#open(key);
+    if (found?.value !== undefined) return found;
+    const { problem } = found ?? {};
+    if (problem !== undefined) return { refusal: this.#refusal(key, `the row failed its schema: ${problem}`) };
+    if (!this.#isInvalidated(key)) return {};
+    const why = this.core.unconfirmed(this.rowKey(key)) ?? 'something that it is made of';
+    return { refusal: this.#refusal(key, `invalidated, and not confirmed since: ${why}`) };
+  }
+
+  #refusal(key: string, message: string): CacheError {
+    return new CacheError({ code: 'source-failed', cache: this.name, key, message });
   }
 
   #toOwn(error: unknown, key: string): unknown {

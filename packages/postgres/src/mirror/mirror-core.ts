@@ -19,6 +19,7 @@ import { schemaOfEach } from './unchecked.ts';
 /** A table or a view, as the core sees it. */
 interface Face {
   note(shown: Shown): void;
+  readAgain(names: ReadonlySet<string>): void;
   tell(shown: Shown): void;
   forget(): void;
   settled(): Promise<void>;
@@ -30,8 +31,11 @@ export class MirrorCore {
   readonly cache: TTLCacheService<unknown>;
   readonly tables: Tables;
   readonly faces: Set<Face> = new Set();
-  /** Rows, and keys of views, that may not be served until everything has been read again. */
-  readonly invalid: Set<string> = new Set();
+  /**
+   * Rows, and keys of views, that may not be served until they have been read again; by which names views have looked at
+   * them.
+   */
+  readonly invalid: Map<string, readonly string[]> = new Map();
   /** All tables, their options checked. */
   readonly all: readonly ResolvedTable[];
   readonly ttl: number;
@@ -58,9 +62,9 @@ export class MirrorCore {
       if (!this.tables.isBehind) this.confirmedBefore = this.#confirmedAt;
     });
     this.tables = new Tables(this.cache, mirror.tables, (shown) => {
-      if (this.tables.row(MARKERS.reread) !== undefined) this.invalid.clear();
       // All of them first, and then the listeners: these may read whatever they like.
       for (const face of this.faces) face.note(shown);
+      this.#release();
       for (const face of this.faces) face.tell(shown);
     });
     const look = (): void => {
@@ -69,6 +73,8 @@ export class MirrorCore {
       if (ageMs !== undefined) this.#confirmedAt = this.now() - ageMs;
     };
     this.cache.on('refresh', look);
+    // A row that is good again as it was before is confirmed, but no change.
+    this.cache.on('refresh', () => this.#release());
     this.cache.on('state', look);
   }
 
@@ -98,14 +104,25 @@ export class MirrorCore {
    * tables, so it does not help to read it alone. The marker is gone until a snapshot brings it that was asked for later.
    */
   reread(invalid: readonly string[]): Promise<void> {
-    for (const key of invalid) this.invalid.add(key);
+    for (const key of invalid) this.invalid.set(key, this.tables.namesOf(key));
     return this.cache.invalidate(MARKERS.reread);
+  }
+
+  /** Why the row in memory under this key may be one from before the last refresh; `undefined`: it is not. */
+  unconfirmed(key: string): string | undefined {
+    const { value, ageMs = 0, quarantined } = this.cache.inspect(key);
+    if (value === undefined) return undefined;
+    if (quarantined !== undefined) return quarantined;
+    // Asked for after the row, so that what is as old as everything is never older.
+    const { ageMs: ofAll = 0 } = this.cache.inspect(MARKERS.loaded);
+    return ageMs > ofAll ? 'its removal is held' : undefined;
   }
 
   async invalidateAll(): Promise<void> {
     // In one step: where the cache has to wait for a disk, the tables may have been read again by the time it is done.
     const done = this.cache.invalidateAll();
     this.tables.clear();
+    for (const face of this.faces) face.forget();
     await done;
   }
 
@@ -117,6 +134,15 @@ export class MirrorCore {
     const report = await this.cache.refresh(Object(options) === options ? rest : options);
     await this.tables.settled();
     return withoutMarkers(report);
+  }
+
+  /** What was read again may be served; a row that is quarantined or held was not, and waits. */
+  #release(): void {
+    if (this.invalid.size === 0 || this.tables.isBehind || this.tables.row(MARKERS.reread) === undefined) return;
+    const again = [...this.invalid].filter(([key]) => this.unconfirmed(key) === undefined);
+    for (const [key] of again) this.invalid.delete(key);
+    const names = new Set(again.flat(2));
+    for (const face of this.faces) face.readAgain(names);
   }
 
   /** Tells of each round when what it has published can be read: a large generation is prepared first. */

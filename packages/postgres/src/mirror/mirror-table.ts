@@ -26,7 +26,10 @@ export class MirrorTable<Row> extends MirrorFace<Row> {
   }
 
   snapshot(options?: SnapshotOptions): Frozen<Row> {
-    return new TableSnapshot<Row>(this.core.cache.snapshot(options) as Frozen<Row>, this.#table.tag, this.size);
+    const { cache, invalid } = this.core;
+    const { tag } = this.#table;
+    const hidden = new Set([...invalid.keys()].filter((key) => key.startsWith(tag) && cache.has(key)));
+    return new TableSnapshot<Row>(cache.snapshot(options) as Frozen<Row>, tag, this.size - hidden.size, hidden);
   }
 
   protected rowKey(key: string): string {
@@ -56,6 +59,8 @@ export class MirrorTable<Row> extends MirrorFace<Row> {
 
   note(): void {}
 
+  readAgain(): void {}
+
   protected changesOf({ added, updated, removed }: Shown): Omit<CacheChange, 'generation'> {
     const { tag } = this.#table;
     const own = (keys: readonly string[]): string[] =>
@@ -69,11 +74,14 @@ class TableSnapshot<Row> implements Frozen<Row> {
   readonly size: number;
   readonly #all: Frozen<Row>;
   readonly #tag: string;
+  /** Keys that were invalidated. */
+  readonly #hidden: ReadonlySet<string>;
 
-  constructor(all: Frozen<Row>, tag: string, size: number) {
+  constructor(all: Frozen<Row>, tag: string, size: number, hidden: ReadonlySet<string>) {
     this.#all = all;
     this.#tag = tag;
     this.size = size;
+    this.#hidden = hidden;
   }
 
   get generation(): number {
@@ -81,7 +89,8 @@ class TableSnapshot<Row> implements Frozen<Row> {
   }
 
   get(key: string): Row | undefined {
-    return this.#all.get(this.#tag + key);
+    const row = this.#all.get(this.#tag + key);
+    return this.#hidden.has(this.#tag + key) ? undefined : row;
   }
 
   getMany(keys: readonly string[]): (Row | undefined)[] {
@@ -89,7 +98,7 @@ class TableSnapshot<Row> implements Frozen<Row> {
   }
 
   has(key: string): boolean {
-    return this.#all.has(this.#tag + key);
+    return this.get(key) !== undefined;
   }
 
   *keys(): Generator<string> {
@@ -98,7 +107,7 @@ class TableSnapshot<Row> implements Frozen<Row> {
 
   *entries(): Generator<[string, Row]> {
     for (const [key, row] of this.#all.entries())
-      if (key.startsWith(this.#tag)) yield [key.slice(this.#tag.length), row];
+      if (key.startsWith(this.#tag) && !this.#hidden.has(key)) yield [key.slice(this.#tag.length), row];
   }
 
   close(): void {

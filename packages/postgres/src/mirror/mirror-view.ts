@@ -45,6 +45,8 @@ export class MirrorView<V> extends MirrorFace<V> {
   readonly #entries = new Map<string, Entry<V>>();
   readonly #dependents = new Dependents<Entry<V>>();
   readonly #refused = new Set<Entry<V>>();
+  /** Were invalidated, and may not be made of rows from before. */
+  readonly #unsure = new Set<Entry<V>>();
   /** Keys that the generation shown last has dropped. */
   #dropped: string[] = [];
   /** Keys to be built ahead, or all of them. */
@@ -84,6 +86,7 @@ export class MirrorView<V> extends MirrorFace<V> {
     this.#entries.clear();
     this.#dependents.clear();
     this.#refused.clear();
+    this.#unsure.clear();
   }
 
   protected rowKey(key: string): string {
@@ -99,9 +102,8 @@ export class MirrorView<V> extends MirrorFace<V> {
     if (known !== undefined && !known.isDropped && known.problem === undefined) return known;
     const row = this.core.tables.row(this.rowKey(key));
     if (row === undefined) return undefined;
-    const entry = known ?? new Entry<V>(key);
-    if (known === undefined) this.#entries.set(key, entry);
-    if (entry.isDropped) this.#build(entry, row);
+    const entry = this.#entryOf(key);
+    if (entry.isDropped || this.#unsure.has(entry)) this.#build(entry, row);
     if (entry.problem === undefined) return entry;
     const ageMs = this.#ageOf(entry);
     const isServed = ageMs !== undefined && ageMs <= this.core.maxAge;
@@ -138,12 +140,37 @@ export class MirrorView<V> extends MirrorFace<V> {
     this.#buildAhead(touched === undefined ? 'all' : [...this.#dropped, ...own(added)]);
   }
 
+  /** What the values were made of before is not to be served again, not even where what is there now is refused. */
+  readAgain(names: ReadonlySet<string>): void {
+    const again: string[] = [];
+    const clear = (entry: Entry<V>): void => {
+      this.#drop(entry);
+      entry.value = undefined;
+      again.push(entry.key);
+    };
+    this.#dependents.visit(names, clear);
+    const own = this.invalidKey('');
+    for (const name of names) {
+      const key = name.slice(own.length);
+      if (!name.startsWith(own) || this.core.tables.row(this.rowKey(key)) === undefined) continue;
+      this.#unsure.add(this.#entryOf(key));
+      clear(this.#entryOf(key));
+    }
+    this.#buildAhead(again);
+  }
+
   protected changesOf({ added, removed }: Shown): Omit<CacheChange, 'generation'> {
     const { tag } = this.#view.keys;
     const own = (keys: readonly string[]): string[] =>
       keys.filter((key) => key.startsWith(tag)).map((key) => key.slice(tag.length));
     const updated = this.#dropped.filter((key) => this.#entries.has(key));
     return { added: own(added), updated, removed: own(removed) };
+  }
+
+  #entryOf(key: string): Entry<V> {
+    const entry = this.#entries.get(key) ?? new Entry<V>(key);
+    this.#entries.set(key, entry);
+    return entry;
   }
 
   #drop(entry: Entry<V>): void {
@@ -160,12 +187,21 @@ export class MirrorView<V> extends MirrorFace<V> {
     this.#entries.delete(key);
     this.#dependents.remove(entry, entry.seen);
     this.#refused.delete(entry);
+    this.#unsure.delete(entry);
   }
 
   #build(entry: Entry<V>, row: unknown): void {
     const seen = this.#reading.begin();
     seen.add(this.rowKey(entry.key));
-    const { value, problem } = this.#checked(row, entry.key);
+    const checked = this.#checked(row, entry.key);
+    const unconfirmed = this.#unsure.has(entry) ? this.#unconfirmed(seen) : undefined;
+    if (unconfirmed === undefined) this.#unsure.delete(entry);
+    const { value, problem = unconfirmed } = checked;
+    if (problem !== undefined && entry.value !== undefined) {
+      entry.value = this.#stillGood(entry.value, row, entry.key);
+      // It goes on depending on what that was made of.
+      for (const name of entry.seen) seen.add(name);
+    }
     entry.isDropped = false;
     entry.seen = this.#dependents.move(entry, entry.seen, seen);
     const isNew = entry.problem !== problem;
@@ -178,6 +214,29 @@ export class MirrorView<V> extends MirrorFace<V> {
       this.#refused.add(entry);
       if (isNew) this.events.emit('quarantine', { key: entry.key, message: problem });
     }
+  }
+
+  /** What of the last good value may be served although the newest is refused. */
+  #stillGood(lastGood: V, row: unknown, key: string): V | undefined {
+    const { whenRefused } = this.#view;
+    if (whenRefused === undefined) return lastGood;
+    try {
+      return freeze(sameOf(whenRefused(lastGood, row, this.#reading.tables, key) as V, lastGood));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Why one of the rows that were looked at may be one from before; `undefined`: none is. */
+  #unconfirmed(seen: ReadonlySet<string>): string | undefined {
+    const { core } = this;
+    for (const name of seen) {
+      for (const key of core.tables.keysNamed(name)) {
+        const problem = core.unconfirmed(key);
+        if (problem !== undefined) return problem;
+      }
+    }
+    return undefined;
   }
 
   #checked(row: unknown, key: string): { readonly value?: V; readonly problem?: string | undefined } {

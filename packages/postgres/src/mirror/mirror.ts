@@ -123,6 +123,7 @@ export class PostgresMirror<Tables extends MirrorTables> implements AsyncDisposa
     relay('state');
     faces.add({
       note: () => {},
+      readAgain: () => {},
       tell: ({ generation, added, updated, removed }) => {
         if (added.length + updated.length + removed.length === 0) return;
         this.#events.emit('change', { generation, added, updated, removed });

@@ -85,6 +85,16 @@ export class Tables {
     return index?.keys(value) ?? [];
   }
 
+  /** The names under which somebody may have looked at a row as it is now. */
+  namesOf(key: string): string[] {
+    const tag = tagOf(key);
+    const buckets = (this.#now?.indexes.get(tag) ?? []).flatMap((index) => {
+      const value = index.valueOf(this.row(key));
+      return value === undefined ? [] : bucketName(tag, index.property, value);
+    });
+    return [key, ...buckets];
+  }
+
   /** The keys of the rows behind a name of what was looked at: a row, or a bucket. */
   keysNamed(name: string): readonly string[] {
     if (!name.startsWith(':')) return [name];

@@ -21,6 +21,12 @@ export interface ViewOptionsWithSchema<Tables extends MirrorTables, Name extends
   extends ViewOptions<Tables, Name, unknown> {
   /** Checks what `build` gives, as zod, valibot and others can; where it fails, the last good value stays. @default none */
   readonly schema: StandardSchema<V>;
+  /**
+   * What of the last good value may be served although the newest is refused, by what the tables say now: a list without
+   * what was taken away meanwhile. Pure, synchronous, called as `build` is; its answer is not checked again. Where it
+   * throws or gives `undefined`, nothing is served. @default all of it
+   */
+  readonly whenRefused?: (lastGood: V, row: RowOf<Tables[Name]>, read: MirrorReading<Tables>, key: string) => V;
 }
 
 /** Checked; what it knows of tables is what a view needs. */
@@ -29,10 +35,11 @@ export interface ResolvedView {
   readonly keys: ResolvedTable;
   readonly build: (row: unknown, read: unknown, key: string) => unknown;
   readonly schema: StandardSchema<unknown> | undefined;
+  readonly whenRefused: ((lastGood: unknown, row: unknown, read: unknown, key: string) => unknown) | undefined;
   readonly ahead: boolean;
 }
 
-const KNOWN = ['name', 'keys', 'build', 'schema', 'ahead'] as const;
+const KNOWN = ['name', 'keys', 'build', 'schema', 'whenRefused', 'ahead'] as const;
 
 export function resolveView(options: object, tables: readonly ResolvedTable[]): ResolvedView {
   const refuse = (option: string, expected: string, got: unknown): never => fail(option, expected, got, 'view');
@@ -42,7 +49,7 @@ export function resolveView(options: object, tables: readonly ResolvedTable[]): 
       throw new TypeError(`view: unknown option "${name}"; expected one of ${KNOWN.join(', ')}`);
     }
   }
-  const { name, keys, build, schema, ahead = false } = options as Partial<ResolvedView>;
+  const { name, keys, build, schema, whenRefused, ahead = false } = options as Partial<ResolvedView>;
   if (typeof name !== 'string' || name === '') throw refuse('name', 'a non-empty string', name);
   const table = tables.find((known) => known.name === (keys as unknown));
   if (table === undefined) throw refuse('keys', `one of ${tables.map((known) => known.name).join(', ')}`, keys);
@@ -50,6 +57,7 @@ export function resolveView(options: object, tables: readonly ResolvedTable[]): 
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
     refuse('schema', 'a Standard Schema (zod, valibot, ...)', schema);
   }
+  if (whenRefused !== undefined && typeof whenRefused !== 'function') refuse('whenRefused', 'a function', whenRefused);
   if (typeof ahead !== 'boolean') refuse('ahead', 'a boolean', ahead);
-  return { name, keys: table, build, schema, ahead };
+  return { name, keys: table, build, schema, whenRefused, ahead };
 }
