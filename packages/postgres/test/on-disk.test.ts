@@ -48,7 +48,9 @@ function pricesOf(client: Pool, map?: (row: PostgresRow) => PostgresRow, followB
     followBy,
     map: map ?? count,
   });
-  const cache = new TTLCacheService({ name: 'prices', source: onDisk(source, { path: join(directory, 'prices') }) });
+  const kept = onDisk(source, { path: join(directory, 'prices') });
+  // The first refresh is waited for, where there is a database: on a busy machine it takes longer than usual.
+  const cache = new TTLCacheService({ name: 'prices', source: kept, softTimeout: '30s' });
   onTestFinished(() => cache.stop());
   return { cache, counts };
 }
