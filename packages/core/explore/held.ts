@@ -26,7 +26,7 @@ export function reject(world: World): void {
   if (held === undefined) return;
   world.exercised(16);
   world.expect(16, cache.status().held?.rejected === true, () => 'reject() is not to be seen');
-  for (const key of held.sampleKeys) known.of(key).keptUntil = world.now;
+  for (const key of held.sampleKeys) known.reject(key, world.now);
 }
 
 interface Trial {

@@ -83,6 +83,12 @@ export class Knowledge {
     known.keptUntil = undefined;
   }
 
+  /** What is held is not to go, unless a single answer that was requested later has landed and is about to be stored. */
+  reject(key: string, now: number): void {
+    const known = this.of(key);
+    if (known.single < this.#bulk) known.keptUntil = now;
+  }
+
   /** An answer has landed in time. `isRefused`: a row that its schema refuses is not stored. */
   landed(call: Call, ttl: number, isRefused: (row: Row) => boolean): void {
     if (isBulk(call)) {
