@@ -145,9 +145,7 @@ function checkInspection(world: World, key: string, value: Value | undefined, se
   world.expect(10, state === (ageMs! <= TTL ? 'fresh' : 'stale'), () => say);
   if (!settled || !isJudgedByTtl(world, value)) return;
   if (state === 'stale') world.exercised(18);
-  // The list of what is in quarantine has an end; that its newest row is bad has not.
-  const isRefused = world.known.of(key).refused > world.vouchedBy(key, value);
-  const mayBeStale = state === 'fresh' || world.isFailing || world.isKept(key) || isRefused;
+  const mayBeStale = state === 'fresh' || world.isFailing || world.isKept(key);
   world.expect(18, mayBeStale, () => `${say}, and the source is well`);
 }
 

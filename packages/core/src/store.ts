@@ -64,7 +64,8 @@ export class Store<T> {
   constructor(options: StoreOptions) {
     this.#options = options;
     this.base = new BaseAge(options);
-    this.quarantine = new Quarantine(options.maxEntries);
+    // Its last good value goes as well: nobody would know any more that there is a newer row.
+    this.quarantine = new Quarantine(options.maxEntries, (key) => this.#evictOne(key));
     this.negatives = new Negatives(options.negativeTtl);
     this.#hitPath = new HitPath(this, options.counters);
     this.reads = this.#hitPath.fresh;
@@ -303,9 +304,13 @@ export class Store<T> {
 
   #evict(): void {
     if (this.#own.size <= this.#options.maxEntries) return;
-    const oldest = this.#own.keys().next().value!;
-    this.#own.release(oldest);
-    this.#hide(oldest);
+    this.#evictOne(this.#own.keys().next().value!);
+  }
+
+  #evictOne(key: string): void {
+    if (!this.#own.has(key)) return;
+    this.#own.release(key);
+    this.#hide(key);
     this.#options.counters.evictions += 1;
   }
 

@@ -248,6 +248,20 @@ test.each(ON_DEMAND)('the list is bounded like the entries are ($shape)', async 
   );
 });
 
+test.each(ON_DEMAND)('the last good value of a row that is forgotten goes with it ($shape)', async ({ methods }) => {
+  const rows = [
+    ['a', good(1)],
+    ['b', bad],
+  ] as const;
+  const { source, cache } = setUp<Row>({ methods, schema: zodSchema, maxEntries: 1, rows });
+  await cache.fetch('a');
+  source.rows.set('a', bad);
+  await cache.refresh({ keys: ['a'] });
+  expect(cache.get('a')).toEqual(good(1));
+  await cache.fetch('b').catch(() => undefined);
+  expect([cache.inspect('a').state, cache.status().quarantine.map(({ key }) => key)]).toEqual(['unknown', ['b']]);
+});
+
 test.each(WITH_KEYS)('a bad row in an answer that comes too late changes nothing ($shape)', async ({ methods }) => {
   const set = setUp<Row>({ methods, schema: zodSchema, rows: [['a', bad]] });
   const { source, cache, calls } = set;
