@@ -1,4 +1,5 @@
 /** What a history says about what is held. */
+import type { HeldStatus } from '../src/status.ts';
 import { isForRead, isUnderWay } from './calls.ts';
 import { refresh } from './rounds.ts';
 import { everybody, giveTurn, settle } from './settle.ts';
@@ -7,26 +8,30 @@ import type { World } from './world.ts';
 export type Verdict = 'accept' | 'reject';
 
 export function accept(world: World): void {
-  const { cache, tickets } = world;
-  const { held } = cache.status();
-  const said = cache.accept();
-  world.expect(16, said === (held !== undefined), () => `accept() said ${said}`);
+  const { cache, known, tickets } = world;
+  const held = decide(world, 'accept');
   if (held === undefined) return;
-  world.exercised(16);
-  for (const key of held.sampleKeys) world.known.accept(key, tickets);
+  for (const key of held.sampleKeys) known.accept(key, tickets);
   const isDone = !held.sampleKeys.some((key) => cache.has(key)) && cache.status().held === undefined;
   world.expect(16, isDone, () => 'accept() left something');
 }
 
 export function reject(world: World): void {
   const { cache, known } = world;
-  const { held } = cache.status();
-  const said = cache.reject();
-  world.expect(16, said === (held !== undefined), () => `reject() said ${said}`);
+  const held = decide(world, 'reject');
   if (held === undefined) return;
-  world.exercised(16);
   world.expect(16, cache.status().held?.rejected === true, () => 'reject() is not to be seen');
   for (const key of held.sampleKeys) known.reject(key, world.now);
+}
+
+/** What was held when it was said; `undefined`: nothing was. */
+function decide(world: World, verdict: Verdict): HeldStatus | undefined {
+  const { cache } = world;
+  const { held } = cache.status();
+  const said = cache[verdict]();
+  world.expect(16, said === (held !== undefined), () => `${verdict}() said ${said}`);
+  if (held !== undefined) world.exercised(16);
+  return held;
 }
 
 interface Trial {
