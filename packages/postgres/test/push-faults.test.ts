@@ -54,6 +54,13 @@ test('LISTEN that is silent, as through a pooler, is found out: push is off and 
   await untilAllHave([{ cache, client: openPool(url) }], 1, 1001);
 });
 
+test('what is called the change log and is a view is not looked at', async () => {
+  await database.run(`alter table evercache.change_log rename to own;
+    create view evercache.change_log as select * from evercache.own`);
+  onTestFinished(() => database.run('drop view evercache.change_log; alter table evercache.own rename to change_log'));
+  await expect(hang(database.url)).rejects.toThrow('evercache.change_log is no plain table');
+});
+
 test('a ring that is lost costs no more than the time until the next refresh', async () => {
   const { way, url } = await openWay(database.url, 'open');
   const [deaf, leader] = [makeCache(openPool(url), 'leader', 1000), await startInstance(openPool(database.url))];

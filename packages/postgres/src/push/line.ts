@@ -55,6 +55,7 @@ export interface LineOptions {
 const SILENT =
   'LISTEN succeeds here and nothing is heard, as by way of a pooler in transaction mode: give push.connectionString of the database itself';
 const STANDBY = 'the server is a standby, where nobody can ring: give push.connectionString of the primary';
+const FOREIGN = 'evercache.change_log is no plain table, so it is not the change log';
 
 function closed(): PostgresError {
   return new PostgresError({ message: 'the connection was closed', reachable: true });
@@ -103,8 +104,9 @@ export class Line {
   async #make(): Promise<void> {
     try {
       await this.#listener.open();
-      const [standby, snapshot, processId] = await this.#listener.run(FACTS);
+      const [standby, snapshot, processId, isTable] = await this.#listener.run(FACTS);
       if (standby === 'true') throw new PostgresError({ message: STANDBY, reachable: true });
+      if (isTable === 'false') throw new PostgresError({ message: FOREIGN, reachable: true });
       this.#processId = processId;
       await this.#listener.run(SETTINGS);
       // Who may not read the log could not lead.

@@ -15,7 +15,9 @@ const LOCK = `hashtextextended('evercache.push', 0)`;
 /** What is seen, as the next look asks from it: `xmin:xmax:running,running`. */
 type Snapshot = string;
 
-export const FACTS: string = 'select pg_is_in_recovery()::text, pg_current_snapshot()::text, pg_backend_pid()::text';
+/** The last: whether the log is a plain table. Of a view somebody else might have made we would call functions. */
+export const FACTS: string = `select pg_is_in_recovery()::text, pg_current_snapshot()::text, pg_backend_pid()::text,
+  (select (relkind = 'r' and not relrowsecurity)::text from pg_class where oid = to_regclass('evercache.change_log'))`;
 
 export const LISTEN: string = `listen ${CHANNEL}`;
 
