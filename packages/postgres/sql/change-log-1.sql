@@ -49,9 +49,9 @@ create table if not exists evercache.change_log (
 );
 create index if not exists change_log_xid on evercache.change_log (xid);
 
--- What is followed.
+-- What is followed. "types" are those of the key and of the columns: by them it is decided how their texts are written.
 create table if not exists evercache.tables (
-  tbl text primary key, key_columns text[] not null, columns text[] not null,
+  tbl text primary key, key_columns text[] not null, columns text[] not null, types regtype[] not null,
   installed_at timestamptz not null default clock_timestamp()
 );
 
@@ -59,11 +59,37 @@ create table if not exists evercache.tables (
 alter table evercache.meta replica identity full;
 alter table evercache.change_log replica identity full;
 
--- The name of a table as the log has it: public.tools, "My Schema"."Tools".
+-- The name of a table as the log has it: public.tools, "My Schema"."Tools". Whatever the session quotes, too.
 create or replace function evercache.name_of(relation oid) returns text
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable set search_path = pg_catalog, pg_temp set quote_all_identifiers = off as $$
   select quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = relation
+$$;
+
+-- The relation that has this name now; null: none. Unlike to_regclass it needs no rights.
+create or replace function evercache.relation_of(name text) returns oid
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = (parse_ident(name))[1]::name and c.relname = (parse_ident(name))[2]::name
+$$;
+
+-- Our triggers, and the name under which each logs.
+create or replace function evercache.triggers()
+returns table (relation oid, name name, enabled "char", function oid, logs_as text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select t.tgrelid, t.tgname, t.tgenabled, t.tgfoid,
+    -- Its only argument, behind which is a zero byte.
+    case when t.tgnargs = 1 then convert_from(substring(t.tgargs for length(t.tgargs) - 1), getdatabaseencoding()) end
+  from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+  where p.pronamespace = 'evercache'::regnamespace
+$$;
+
+-- The types of these columns.
+create or replace function evercache.types_of(relation oid, columns text[]) returns regtype[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select array_agg(a.atttypid::regtype order by w.place)
+  from unnest(columns) with ordinality as w(name, place)
+    join pg_attribute a on a.attrelid = relation and a.attname = w.name and a.attnum > 0
 $$;
 
 -- The columns of the primary key in their order; null: there is none.
@@ -104,7 +130,7 @@ declare
 begin
   with gone as (
     delete from evercache.tables as followed
-    where not exists (select from pg_class c where evercache.name_of(c.oid) = followed.tbl) returning followed.tbl
+    where evercache.relation_of(followed.tbl) is null returning followed.tbl
   )
   insert into evercache.change_log (tbl, op) select gone.tbl, 'R' from gone;
   for orphan in
@@ -119,7 +145,7 @@ $$;
 create or replace function evercache.follow(relation regclass, columns text[] default '{}') returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $follow$
 declare
-  table_name constant text := evercache.name_of(relation);
+  table_name text := evercache.name_of(relation);
   refused constant text := evercache.refusal(relation);
   wanted constant text[] := coalesce(columns, '{}');
   key_names text[];
@@ -137,6 +163,8 @@ begin
   if refused is not null then raise exception 'cannot follow %: it %', table_name, refused; end if;
   perform pg_advisory_xact_lock(hashtextextended('evercache.install', 0));
   execute format('lock table %s in share row exclusive mode', relation);
+  -- Whoever we waited for may have given it another name.
+  table_name := evercache.name_of(relation);
 
   key_names := evercache.primary_key(relation);
   select coalesce(quote_ident(w.name), 'null') into unknown from unnest(wanted) as w(name)
@@ -165,21 +193,22 @@ begin
       set extra_float_digits = 3 set bytea_output = 'hex'$$;
   end if;
 
-  select p.proname into log_function from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-    where t.tgrelid = relation and p.pronamespace = 'evercache'::regnamespace limit 1;
+  select p.proname into log_function from evercache.triggers() t join pg_proc p on p.oid = t.function
+    where t.relation = follow.relation limit 1;
   if log_function is null then
     log_function := 'log_' || relation::oid;
     -- In a restored database another table may have had this number.
     while to_regproc('evercache.' || log_function) is not null loop log_function := log_function || '_'; end loop;
   end if;
 
-  -- SECURITY DEFINER: writers need no rights on the log.
+  -- SECURITY DEFINER: writers need no rights on the log. The name is an argument of the trigger and not asked for at each
+  -- write: a table that is renamed and back again by one transaction has logged all of it under the name it is read by.
   execute format($create$
     create or replace function evercache.%1$I() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp %2$s
     as $log$
     declare
-      table_name constant text := quote_ident(tg_table_schema) || '.' || quote_ident(tg_table_name);
+      table_name constant text := tg_argv[0];
       new_keys text[];
       old_keys text[];
       new_columns jsonb[];
@@ -247,14 +276,16 @@ begin
     ('truncate', '')
   loop
     execute format('create or replace trigger evercache_%1$s after %1$s on %2$s %3$s '
-      'for each statement execute function evercache.%4$I()', event, relation, seen_rows, log_function);
-    -- For changes that replication applies, too.
+      'for each statement execute function evercache.%4$I(%5$L)', event, relation, seen_rows, log_function, table_name);
+    -- In sessions with session_replication_role = replica, too.
     execute format('alter table %s enable always trigger evercache_%s', relation, event);
   end loop;
 
-  insert into evercache.tables as followed (tbl, key_columns, columns) values (table_name, key_names, wanted)
-    on conflict (tbl) do update
-    set key_columns = excluded.key_columns, columns = excluded.columns, installed_at = excluded.installed_at;
+  insert into evercache.tables as followed (tbl, key_columns, columns, types)
+    values (table_name, key_names, wanted, evercache.types_of(relation, key_names || wanted))
+    on conflict (tbl) do update set
+      key_columns = excluded.key_columns, columns = excluded.columns, types = excluded.types,
+      installed_at = excluded.installed_at;
   insert into evercache.change_log (tbl, op) values (table_name, 'R');
   perform evercache.tidy();
 end
@@ -268,8 +299,7 @@ declare
   ours name;
 begin
   perform pg_advisory_xact_lock(hashtextextended('evercache.install', 0));
-  for ours in select t.tgname from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-    where t.tgrelid = relation and p.pronamespace = 'evercache'::regnamespace
+  for ours in select t.name from evercache.triggers() t where t.relation = unfollow.relation
     loop execute format('drop trigger %I on %s', ours, relation); end loop;
   delete from evercache.tables as followed where followed.tbl = table_name;
   if found then insert into evercache.change_log (tbl, op) values (table_name, 'R'); end if;
@@ -306,12 +336,14 @@ exception when lock_not_available then
 end
 $$;
 
--- Removes what is older than "retention"; how many rows. 0 also where another prune is under way.
+-- Removes what is older than "retention"; how many rows. About 200,000 at most: then call again. 0 also where another
+-- prune is under way.
 create or replace function evercache.prune(retention interval default '24 hours') returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   -- Every transaction below it has ended, so nothing can be logged below it any more.
   boundary constant xid8 := pg_snapshot_xmin(pg_current_snapshot());
+  last_of_many xid8;
   kept xid8;
   latest xid8;
   removed bigint;
@@ -321,10 +353,14 @@ begin
   end if;
   if not pg_try_advisory_xact_lock(hashtextextended('evercache.prune', 0)) then return 0; end if;
   if evercache.from_another_server() then return evercache.restart(); end if;
+  -- No more in one transaction than takes a second or two, however much there is.
+  select l.xid into last_of_many from evercache.change_log l where l.xid < boundary order by l.xid offset 199999 limit 1;
   select l.xid into kept from evercache.change_log l
-    where l.xid < boundary and l.at >= clock_timestamp() - retention order by l.xid limit 1;
+    where l.xid < boundary and (last_of_many is null or l.xid <= last_of_many)
+      and l.at >= clock_timestamp() - retention order by l.xid limit 1;
   select l.xid into latest from evercache.change_log l
-    where l.xid < least(boundary, kept) order by l.xid desc limit 1;
+    where l.xid < least(boundary, kept) and (last_of_many is null or l.xid <= last_of_many)
+    order by l.xid desc limit 1;
   if not found then return 0; end if;
   -- No further than what is removed: a floor above the position of a reader costs it a resync.
   update evercache.meta set floor = greatest(floor, (latest::text::numeric + 1)::text::xid8);
@@ -339,26 +375,23 @@ create or replace function evercache.problems() returns table (tbl text, problem
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with
     wanted(event) as (values ('insert'), ('update'), ('delete'), ('truncate')),
-    ours as (
-      select t.tgrelid as relation, t.tgname, t.tgenabled from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-      where p.pronamespace = 'evercache'::regnamespace
-    ),
-    listed as (
-      select f.tbl, f.key_columns, f.columns, c.oid as relation, evercache.primary_key(c.oid) as primary_key
-      from evercache.tables f left join pg_class c on evercache.name_of(c.oid) = f.tbl
-    ),
-    followed as (select * from listed where relation is not null)
+    ours as (select * from evercache.triggers()),
+    listed as (select f.*, evercache.relation_of(f.tbl) as relation from evercache.tables f),
+    followed as (select l.*, evercache.primary_key(l.relation) as primary_key from listed l where l.relation is not null)
   select null, 'the log is of another server: evercache.prune() begins it anew' where evercache.from_another_server()
   union all
   select l.tbl, 'is gone or has another name' from listed l where l.relation is null
   union all
   select f.tbl, evercache.refusal(f.relation) from followed f where evercache.refusal(f.relation) is not null
   union all
-  select f.tbl, 'has no trigger evercache_' || w.event from followed f cross join wanted w
-    where not exists (select from ours o where o.relation = f.relation and o.tgname = 'evercache_' || w.event)
+  select f.tbl, 'is written to by a subscription, and that fires no triggers of statements' from followed f
+    where exists (select from pg_subscription_rel s where s.srrelid = f.relation)
   union all
-  select f.tbl, 'has trigger ' || o.tgname || case o.tgenabled when 'D' then ' disabled' else ' not always enabled' end
-    from followed f join ours o on o.relation = f.relation where o.tgenabled <> 'A'
+  select f.tbl, 'has no trigger evercache_' || w.event from followed f cross join wanted w
+    where not exists (select from ours o where o.relation = f.relation and o.name = 'evercache_' || w.event)
+  union all
+  select f.tbl, 'has trigger ' || o.name || case o.enabled when 'D' then ' disabled' else ' not always enabled' end
+    from followed f join ours o on o.relation = f.relation where o.enabled <> 'A'
   union all
   select f.tbl, 'has another primary key: ' || array_to_string(f.primary_key, ', ')
     from followed f where f.key_columns <> f.primary_key
@@ -366,8 +399,16 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select f.tbl, 'has no column ' || quote_ident(c.name) from followed f cross join unnest(f.columns) as c(name)
     where not exists (select from pg_attribute a where a.attrelid = f.relation and a.attname = c.name)
   union all
-  select distinct evercache.name_of(o.relation), 'has triggers, but is not listed: it had another name' from ours o
-    where not exists (select from followed f where f.relation = o.relation)
+  select f.tbl, 'has columns of other types than when it was followed'
+    from followed f cross join evercache.types_of(f.relation, f.key_columns || f.columns) as now(types)
+    where cardinality(f.types) = cardinality(now.types) and f.types <> now.types
+  union all
+  select distinct evercache.name_of(o.relation), 'had another name, and is logged as ' || coalesce(o.logs_as, 'nothing')
+    from ours o where o.logs_as is distinct from evercache.name_of(o.relation)
+  union all
+  select distinct o.logs_as, 'has triggers, but is not listed'
+    from ours o where o.logs_as = evercache.name_of(o.relation)
+      and not exists (select from followed f where f.relation = o.relation)
 $$;
 
 -- Nobody but the owner, until rights are granted.

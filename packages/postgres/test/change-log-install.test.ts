@@ -1,5 +1,5 @@
 /** Installing, mending and removing the change log, and who may do what with it. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { installScript, unfollowScript, uninstallScript } from '../src/change-log/scripts.ts';
 import { parseTables } from '../src/change-log/table-list.ts';
 import { useChangeLog } from './use-change-log.ts';
@@ -143,7 +143,7 @@ describe('what is wrong', () => {
   test.each([
     ['a disabled trigger', 'alter table t disable trigger evercache_update', ['has trigger evercache_update disabled']],
     [
-      'a trigger that replication passes by',
+      'a trigger that is off where session_replication_role is replica',
       'alter table t disable trigger evercache_update; alter table t enable trigger evercache_update',
       ['has trigger evercache_update not always enabled'],
     ],
@@ -153,7 +153,17 @@ describe('what is wrong', () => {
       'alter table t drop constraint t_pkey; alter table t add primary key (other, id)',
       ['has another primary key: other, id'],
     ],
+    [
+      'a key of another type',
+      'alter table t alter id type date using current_date + id',
+      ['has columns of other types than when it was followed'],
+    ],
     ['a logged column that is gone', 'alter table t rename n to m; alter table t add n int', []],
+    [
+      'a table that is not listed any more',
+      `delete from evercache.tables where tbl = 'public.t'`,
+      ['has triggers, but is not listed'],
+    ],
   ])('%s is found, and mended by following the table again', async (_, script, expected) => {
     await run(script);
     expect(await problems()).toEqual(expected.map((problem) => `public.t ${problem}`));
@@ -167,11 +177,11 @@ describe('what is wrong', () => {
     await run(`alter table t rename m2 to n`);
   });
 
-  test('a table with another name is found, logs under it, and is listed again by installing', async () => {
-    expect(await logged('alter table u rename to v; insert into v values (1, 1, 1)')).toEqual(['U public.v 1']);
+  test('a table with another name is found, logs under the old one, and is listed again by installing', async () => {
+    expect(await logged('alter table u rename to v; insert into v values (1, 1, 1)')).toEqual(['U public.u 1']);
     expect(await problems()).toEqual([
       'public.u is gone or has another name',
-      'public.v has triggers, but is not listed: it had another name',
+      'public.v had another name, and is logged as public.u',
     ]);
     expect(await logged(`select evercache.follow('v')`)).toEqual(['R public.u', 'R public.v']);
     expect(await problems()).toEqual([]);
@@ -180,7 +190,7 @@ describe('what is wrong', () => {
   test('a table that took the place of another is found', async () => {
     await run('create table w (like v including all); alter table v rename to v_old; alter table w rename to v');
     expect(await problems()).toContain('public.v has no trigger evercache_insert');
-    expect(await problems()).toContain('public.v_old has triggers, but is not listed: it had another name');
+    expect(await problems()).toContain('public.v_old had another name, and is logged as public.v');
     await run(`select evercache.follow('v'); select evercache.unfollow('v_old')`);
     expect(await problems()).toEqual([]);
     expect(await logged('insert into v values (1, 1, 1); insert into v_old values (2, 1, 1)')).toEqual([
@@ -196,6 +206,15 @@ describe('what is wrong', () => {
     expect(
       await rows(`select proname from pg_proc where proname like 'log%' and pronamespace = 'evercache'::regnamespace`),
     ).toHaveLength(1);
+  });
+
+  test('a table that a subscription writes to is found', async () => {
+    await run(`create subscription s connection 'host=nowhere' publication p with (connect = false);
+      insert into pg_subscription_rel select oid, 't'::regclass, 'r' from pg_subscription where subname = 's'`);
+    onTestFinished(() => run(`alter subscription s set (slot_name = none); drop subscription s`));
+    expect(await problems()).toEqual([
+      'public.t is written to by a subscription, and that fires no triggers of statements',
+    ]);
   });
 
   test('a table that became a parent is found', async () => {

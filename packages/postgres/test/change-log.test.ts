@@ -165,7 +165,7 @@ test('the text of a key does not depend on the session that writes', async () =>
   expect(await logged(`${settings} ${script}; reset all`)).toEqual([`U public.moments ${key}`]);
 });
 
-test('what replication applies is logged too', async () => {
+test('what a session writes that restores or replicates is logged too', async () => {
   const script = `set session_replication_role = replica; insert into colors values ('red'); truncate colors;
     reset session_replication_role`;
   expect(await logged(script)).toEqual(['R public.colors', 'U public.colors red']);

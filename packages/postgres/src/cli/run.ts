@@ -1,5 +1,6 @@
 /** Runs a command. */
 import { installScript, unfollowScript, uninstallScript } from '../change-log/scripts.ts';
+import { PRUNED_AT_ONCE } from '../following/upkeep.ts';
 import { type Command, HELP, parseCommand } from './command.ts';
 import { type Connection, connect } from './connection.ts';
 import { describeStatus, readStatus } from './status.ts';
@@ -48,8 +49,13 @@ async function execute(
 ): Promise<number> {
   if (command.name === 'status') return await showStatus(connection, output);
   if (command.name === 'prune') {
-    const { rows } = await connection.query('select evercache.prune($1::interval) as removed', [command.keep]);
-    output.say(`removed ${rows[0]?.removed} rows`);
+    let [removed, turn] = [0, 0];
+    do {
+      const { rows } = await connection.query('select evercache.prune($1::interval) as removed', [command.keep]);
+      turn = Number(rows[0]?.removed);
+      removed += turn;
+    } while (turn >= PRUNED_AT_ONCE);
+    output.say(`removed ${removed} rows`);
   } else {
     await connection.query(scriptOf(command));
     output.say('done');

@@ -9,8 +9,9 @@ const PINNED_WORTH_A_WORD_MS = 60_000;
 
 /** What the log held when it was last looked at. */
 export interface LogSize {
+  /** Beyond 100,000 what PostgreSQL estimates. */
   readonly rows: number;
-  /** When the oldest entry was written; null: there is none. */
+  /** When an entry of the oldest transaction was written; null: there is none. */
   readonly oldest: string | null;
 }
 

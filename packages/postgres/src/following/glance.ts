@@ -121,7 +121,7 @@ ${keys.sql}
 
 /**
  * The name of meta's file says which database this is, and which installation. A trigger's own xmin changes also when it
- * was off for a while.
+ * was off for a while. By way of inheritance and of a subscription a table is written to past its triggers.
  */
 function headSql(request: GlanceRequest): string {
   const { tables } = parametersOf(request.readers, 'xid8');
@@ -133,7 +133,10 @@ m.floor::text,
 json_build_array(m.version, m.installed_at,
   (select json_agg(json_build_array(f.name, f.id, pg_relation_filepath(f.id), (
       select string_agg(concat_ws(' ', g.tgname, g.tgenabled, g.tgfoid, g.xmin), ', ' order by g.tgname)
-      from pg_catalog.pg_trigger as g where g.tgrelid = f.id and not g.tgisinternal)))
+      from pg_catalog.pg_trigger as g where g.tgrelid = f.id and not g.tgisinternal),
+      (select c.relhassubclass from pg_catalog.pg_class as c where c.oid = f.id),
+      exists (select from pg_catalog.pg_inherits where inhrelid = f.id),
+      exists (select from pg_catalog.pg_subscription_rel where srrelid = f.id)))
     from (select n.name, to_regclass(n.name)::oid as id from unnest(${tables}) as n(name)) as f),
   ${columnsSql(request.readers)}),
 (select coalesce(json_agg(distinct id), '[]') from evercache_logged where xid >= pg_snapshot_xmin(pg_current_snapshot())),

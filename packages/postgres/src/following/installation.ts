@@ -13,13 +13,21 @@ export async function lookAtInstallation(lease: Lease, follow: readonly Followed
   const { rows } = await lease.run(MAY_READ);
   const mayRead = rows[0]?.[0];
   if (mayRead === undefined || mayRead === null) return { missing: 'the change log is not installed' };
-  if (mayRead !== 'true') return { missing: 'this role may not read the change log' };
+  if (mayRead === 'odd') return { missing: 'what is in schema evercache are not the tables of a change log' };
+  if (mayRead !== 'yes') return { missing: 'this role may not read the change log' };
   return judge(await lease.run(tablesStatement(follow)).then((answer) => JSON.parse(answer.rows[0]![0]!)), follow);
 }
 
+/**
+ * What is there has to be tables of one owner, and ours alone: whoever may create schemas could have put views there,
+ * whose functions we would call with our rights.
+ */
 const MAY_READ: Statement = {
-  text: `select (bool_and(has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))
-    and has_function_privilege('pg_control_system()', 'execute'))::text
+  text: `select case
+    when not bool_and(c.relkind = 'r' and not c.relrowsecurity and c.relowner = n.nspowner) then 'odd'
+    when bool_and(has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))
+      and has_function_privilege('pg_control_system()', 'execute') then 'yes'
+    else 'no' end
   from pg_catalog.pg_namespace as n join pg_catalog.pg_class as c on c.relnamespace = n.oid
   where n.nspname = 'evercache' and c.relname in ('meta', 'change_log', 'tables') having count(*) = 3`,
   values: [],
@@ -28,44 +36,84 @@ const MAY_READ: Statement = {
 interface Found {
   readonly version: number | null;
   readonly tables: readonly {
-    /** null: there is no such table. */
+    /** As the log has it, where it is followed; null: there is no such table. */
     readonly name: string | null;
     /** null: it is not followed. */
     readonly columns: readonly string[] | null;
+    /** How many of its triggers are on, and how many of these log under its name. */
     readonly triggers: number;
+    readonly named: number;
+    /** What is logged of its columns has the types that they had when it was followed. */
+    readonly sameTypes: boolean | null;
+    /** Its rows are written to by statements that name another table. */
+    readonly related: boolean;
+    readonly subscribed: boolean;
+    /** The owner of the log may do all that the owner of the table may. */
+    readonly trusted: boolean;
   }[];
 }
 
+/** By the parts of a name and not by `quote_ident`: the session may be one that quotes all names. */
 function tablesStatement(follow: readonly FollowedTable[]): Statement {
   return {
     text: `select json_build_object('version', (select max(version) from evercache.meta), 'tables', (
-    select json_agg(json_build_object('name', l.name, 'columns', t.columns, 'triggers', (
-      select count(*) from pg_catalog.pg_trigger as g
-      where g.tgrelid = l.id and g.tgname like 'evercache\\_%' and g.tgenabled in ('A', 'O'))) order by l.place)
-    from (select f.place, c.oid as id, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name
+    select json_agg(json_build_object('name', coalesce(t.tbl, l.name), 'columns', t.columns,
+      'triggers', g.switched_on, 'named', g.named,
+      'sameTypes', t.types = (
+        select array_agg(a.atttypid::regtype order by w.place)
+        from unnest(t.key_columns || t.columns) with ordinality as w(name, place)
+          join pg_catalog.pg_attribute as a on a.attrelid = l.id and a.attname = w.name),
+      'related', exists (select from pg_catalog.pg_inherits where l.id in (inhrelid, inhparent)),
+      'subscribed', exists (select from pg_catalog.pg_subscription_rel where srrelid = l.id),
+      'trusted', pg_has_role((select nspowner from pg_catalog.pg_namespace where nspname = 'evercache'), l.owner, 'member')
+    ) order by l.place)
+    from (select f.place, c.oid as id, c.relowner as owner, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
+        array[n.nspname, c.relname]::text[] as parts
       from unnest($1::text::text[]) with ordinality as f(name, place)
       left join pg_catalog.pg_class as c on c.oid = to_regclass(f.name)
       left join pg_catalog.pg_namespace as n on n.oid = c.relnamespace) as l
-    left join evercache.tables as t on t.tbl = l.name))::text`,
+    left join evercache.tables as t on parse_ident(t.tbl) = l.parts
+    cross join lateral (
+      select count(*) as switched_on,
+        count(*) filter (where tgargs = convert_to(t.tbl, getdatabaseencoding()) || '\\x00'::bytea) as named
+      from pg_catalog.pg_trigger
+      where tgrelid = l.id and tgname like 'evercache\\_%' and tgenabled in ('A', 'O')) as g))::text`,
     values: [arrayLiteral(follow.map(({ name }) => name))],
   };
 }
+
+/** One each for INSERT, UPDATE, DELETE and TRUNCATE. */
+const TRIGGERS = 4;
 
 function judge({ version, tables }: Found, follow: readonly FollowedTable[]): Installation {
   if (version !== VERSION) {
     return { missing: `the change log has version ${version ?? 'none'}, and version ${VERSION} is understood` };
   }
   const names: string[] = [];
-  for (const [index, { name, columns, triggers }] of tables.entries()) {
+  for (const [index, { name, columns, ...found }] of tables.entries()) {
     const { name: asked, keys } = follow[index]!;
     if (name === null) return { missing: `table ${asked} does not exist` };
     if (columns === null) return { missing: `table ${name} is not followed by the change log` };
-    // One each for INSERT, UPDATE, DELETE and TRUNCATE.
-    if (triggers < 4) return { missing: `triggers of the change log on table ${name} are missing or off` };
+    const missing = lacks(name, found);
+    if (missing !== undefined) return { missing };
     if (typeof keys === 'object' && 'column' in keys && !columns.includes(keys.column)) {
       return { missing: `column "${keys.column}" of table ${name} is not logged` };
     }
     names.push(name);
   }
   return { tables: names };
+}
+
+/** What keeps changes of a table that is followed from being logged. */
+function lacks(name: string, found: Omit<Found['tables'][number], 'name' | 'columns'>): string | undefined {
+  const { triggers, named, sameTypes, related, subscribed, trusted } = found;
+  if (!trusted) return `the change log belongs to a role that does not own table ${name}`;
+  if (triggers < TRIGGERS) return `triggers of the change log on table ${name} are missing or off`;
+  if (named < TRIGGERS)
+    return `table ${name} had another name, and is logged under that one: it has to be installed again`;
+  if (sameTypes === false)
+    return `columns of table ${name} are not those it was followed with: it has to be installed again`;
+  if (related) return `table ${name} is a partition, or shares its rows with another table by inheritance`;
+  if (subscribed) return `table ${name} is written to by a subscription, which fires no triggers of statements`;
+  return undefined;
 }

@@ -5,9 +5,17 @@ import type { FollowingStatus } from './following-status.ts';
 const INTERVAL_MS = 10 * 60_000;
 const DEADLINE_MS = 30_000;
 
+/** How many entries one `prune()` removes at most, about. */
+export const PRUNED_AT_ONCE = 200_000;
+
 const PRUNE = { text: 'select evercache.prune()::text', values: [] };
+
+/** Counted as far as that is cheap, and beyond it as the planner knows it. */
 const SIZE = {
-  text: `select count(*)::text, to_json(min(at) at time zone 'UTC') #>> '{}' || 'Z' from evercache.change_log`,
+  text: `select case when l.counted <= 100000 then l.counted else greatest(l.counted, c.reltuples::bigint) end::text,
+    (select to_json(at at time zone 'UTC') #>> '{}' || 'Z' from evercache.change_log order by xid limit 1)
+  from (select count(*) as counted from (select from evercache.change_log limit 100001) as entries) as l
+    join pg_catalog.pg_class as c on c.oid = 'evercache.change_log'::regclass`,
   values: [],
 };
 
@@ -30,18 +38,25 @@ export class Upkeep {
   }
 
   async #run(standby: boolean): Promise<void> {
-    const signal = AbortSignal.timeout(DEADLINE_MS);
     try {
-      const lease = await this.#database.lease({ signal, snapshot: false, writes: !standby });
-      try {
-        if (!standby) await lease.run(PRUNE);
-        const { rows } = await lease.run(SIZE);
-        this.#status.lookedAfter({ rows: Number(rows[0]?.[0]), oldest: rows[0]?.[1] ?? null });
-      } finally {
-        await lease.end();
-      }
+      // A turn each for what is left: none holds the connection or the log for long, however much there is.
+      while ((await this.#turn(standby)) >= PRUNED_AT_ONCE);
     } catch (error) {
       this.#status.lookedAfter(undefined, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** How many entries it has removed. */
+  async #turn(standby: boolean): Promise<number> {
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    const lease = await this.#database.lease({ signal, snapshot: false, writes: !standby });
+    try {
+      const removed = standby ? 0 : Number((await lease.run(PRUNE)).rows[0]?.[0]);
+      const { rows } = await lease.run(SIZE);
+      this.#status.lookedAfter({ rows: Number(rows[0]?.[0]), oldest: rows[0]?.[1] ?? null });
+      return removed;
+    } finally {
+      await lease.end();
     }
   }
 }
