@@ -1,5 +1,5 @@
 /** API keys: made here, shown once, kept as a hash. They are looked up by that hash, so how much of a guess was right cannot be timed. */
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Queryable } from './database.ts';
 
 export interface NewApiKey {
@@ -20,7 +20,7 @@ export function makeApiKey(): string {
 
 /** What is kept of a key. 256 random bits need no salt and no slow hash. */
 export function hashApiKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
+  return hash('sha256', key, 'hex');
 }
 
 /** Makes a key and stores its hash. The answer is the only copy of the key there will ever be. */

@@ -2,7 +2,7 @@
  * One line for each request: what was asked, by whom, how it ended and how long it took. The route instead of the
  * URL, because URLs hold keys; a hash instead of the user.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 /** The status of an answer that nobody waited for, as nginx writes it. */
@@ -29,5 +29,5 @@ function write({ method, routeOptions, log, caller }: FastifyRequest, reply: Fas
 }
 
 function hashUser(userId: string): string {
-  return createHash('sha256').update(userId).digest('hex').slice(0, 12);
+  return hash('sha256', userId, 'hex').slice(0, 12);
 }
