@@ -28,6 +28,8 @@ export class OwnEntries<T> {
   readonly #late = new KeysByMoment();
   /** The values of the late ones that are not shown: they wait for the source to fail. */
   readonly #hidden = new Map<string, T>();
+  /** The late ones that have yet to be shown or hidden, since whether stale values may be shown has changed. */
+  #unsettled: Iterator<string> | undefined;
 
   constructor(options: OwnEntriesOptions<T>) {
     this.#options = options;
@@ -45,6 +47,7 @@ export class OwnEntries<T> {
 
   /** A moment before which nothing falls due. */
   get nextAt(): number {
+    if (this.#unsettled !== undefined) return Number.NEGATIVE_INFINITY;
     return Math.min(this.#fresh.first + this.#options.ttl, this.#late.first + this.#maxAge);
   }
 
@@ -103,21 +106,22 @@ export class OwnEntries<T> {
     this.#fresh.clear();
     this.#late.clear();
     this.#hidden.clear();
+    this.#unsettled = undefined;
   }
 
-  /** Whether stale values may be shown has changed. */
+  /** Whether stale values may be shown has changed: what is late follows at once, or some of it, where it is much. */
   settleAll(now: number): void {
-    for (const key of [...this.#late.keys()]) {
-      const hidden = this.#hidden.get(key);
-      if (now - this.#late.get(key)! > this.#maxAge) this.#drop(key);
-      else this.#showLate(key, hidden === undefined ? this.#options.shown(key)! : hidden);
-    }
+    // It goes on where it stands, whatever keys come and go meanwhile: those that come are settled twice.
+    this.#unsettled = this.#late.keys();
+    for (let left = DUE_AT_A_TIME; left > 0 && this.#unsettled !== undefined; left -= 1) this.#settleNext(now);
   }
 
   /** Handles what has fallen due: some of it, where it is much. */
   age(now: number): void {
     for (let left = DUE_AT_A_TIME; left > 0; left -= 1) {
-      if (now - this.#fresh.first > this.#options.ttl) {
+      if (this.#unsettled !== undefined) {
+        this.#settleNext(now);
+      } else if (now - this.#fresh.first > this.#options.ttl) {
         const key = this.#fresh.firstKey!;
         this.put(key, this.#options.shown(key)!, this.#fresh.first, now);
       } else if (now - this.#late.first > this.#maxAge) {
@@ -125,6 +129,18 @@ export class OwnEntries<T> {
       } else {
         return;
       }
+    }
+  }
+
+  #settleNext(now: number): void {
+    const { done, value: key } = this.#unsettled!.next();
+    if (done === true) {
+      this.#unsettled = undefined;
+    } else if (now - this.#late.get(key)! > this.#maxAge) {
+      this.#drop(key);
+    } else {
+      const hidden = this.#hidden.get(key);
+      this.#showLate(key, hidden === undefined ? this.#options.shown(key)! : hidden);
     }
   }
 

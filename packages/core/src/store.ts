@@ -131,7 +131,7 @@ export class Store<T> {
     if (servesStale === this.#servesStale) return;
     this.#servesStale = servesStale;
     this.#own.settleAll(this.#options.clock.now());
-    this.#noteFreshness();
+    this.settle();
   }
 
   /** What was held if it is equal (identity is version), else the new value, frozen. Takes as long as they are big. */
