@@ -33,7 +33,8 @@ export interface PgQuery {
 
 export interface PgResult {
   rows: unknown[][];
-  fields: { dataTypeID: number }[];
+  /** The native bindings know no tables. */
+  fields: { dataTypeID: number; tableID?: number; columnID?: number }[];
 }
 
 /** A client of `postgres` (postgres.js): what `postgres(url)` returns. */
@@ -56,7 +57,13 @@ export interface PostgresJsQuery extends PromiseLike<PostgresJsResult> {
   readonly canceller?: ((query: this) => Promise<unknown>) | null;
 }
 
-export type PostgresJsResult = unknown[][] & { readonly columns?: readonly { readonly type: number }[] | undefined };
+export type PostgresJsResult = unknown[][] & { readonly columns?: readonly PostgresJsColumn[] | undefined };
+
+export interface PostgresJsColumn {
+  readonly type: number;
+  readonly table: number;
+  readonly number: number;
+}
 
 /** A `PGlite` instance. */
 export interface PGliteClient extends PGliteQueryable {

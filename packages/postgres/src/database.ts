@@ -16,8 +16,27 @@ export interface Statement {
 export interface Answer {
   /** Every column as PostgreSQL's own text. */
   readonly rows: readonly (readonly (string | null)[])[];
-  /** The object id of each column's type. */
-  readonly types: readonly number[];
+  readonly columns: readonly AnswerColumn[];
+}
+
+export interface AnswerColumn {
+  /** The object id of its type. */
+  readonly type: number;
+  /** `undefined`: it is computed, or the client does not tell. */
+  readonly origin: Origin | undefined;
+}
+
+/** The column of a table or view that a result's column is, as it stands there. */
+export interface Origin {
+  /** The object id of the table. */
+  readonly table: number;
+  /** The number of the column within it. */
+  readonly column: number;
+}
+
+/** As PostgreSQL tells it: zeros where there is none. */
+export function originOf(table = 0, column = 0): Origin | undefined {
+  return table === 0 || column === 0 ? undefined : { table, column };
 }
 
 /** A connection, ours for as long as one piece of work runs. */

@@ -1,7 +1,15 @@
 /** `pg`: a connection is borrowed from the pool for one piece of work, and destroyed if it missed its deadline. */
 import { createHash } from 'node:crypto';
 import type { PgClient, PgPool, PgResult } from './clients.ts';
-import { type Answer, type Database, FAREWELL_MS, type Lease, type LeaseOptions, type Statement } from './database.ts';
+import {
+  type Answer,
+  type Database,
+  FAREWELL_MS,
+  type Lease,
+  type LeaseOptions,
+  originOf,
+  type Statement,
+} from './database.ts';
 import { type PostgresError, toPostgresError } from './errors.ts';
 import { cancelAtServer } from './pg-cancel.ts';
 import { checkOut, ignore } from './pg-check-out.ts';
@@ -139,5 +147,9 @@ class PgLease implements Lease {
 }
 
 function toAnswer(result: PgResult): Answer {
-  return { rows: result.rows as (string | null)[][], types: result.fields.map((field) => field.dataTypeID) };
+  const columns = result.fields.map(({ dataTypeID, tableID, columnID }) => ({
+    type: dataTypeID,
+    origin: originOf(tableID, columnID),
+  }));
+  return { rows: result.rows as (string | null)[][], columns };
 }

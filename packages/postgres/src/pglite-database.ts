@@ -61,7 +61,8 @@ class PGliteLease implements Lease {
   async #send({ text, values }: Statement): Promise<Answer> {
     try {
       const result = await this.#session.query(text, [...values], { rowMode: 'array', parsers: AS_TEXT });
-      return { rows: result.rows as (string | null)[][], types: result.fields.map((field) => field.dataTypeID) };
+      const columns = result.fields.map(({ dataTypeID }) => ({ type: dataTypeID, origin: undefined }));
+      return { rows: result.rows as (string | null)[][], columns };
     } catch (error) {
       throw toPostgresError(error);
     }

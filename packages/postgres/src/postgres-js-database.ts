@@ -6,7 +6,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PostgresJsClient, PostgresJsQuery, PostgresJsResult, PostgresJsTransaction } from './clients.ts';
-import { type Answer, type Database, FAREWELL_MS, type Lease, type Statement } from './database.ts';
+import { type Answer, type Database, FAREWELL_MS, type Lease, originOf, type Statement } from './database.ts';
 import { PostgresError, toPostgresError } from './errors.ts';
 import { HeldTransaction } from './held-transaction.ts';
 import { abortable, resolvesWithin } from './waiting.ts';
@@ -109,5 +109,6 @@ async function cancelAtServer(query: PostgresJsQuery): Promise<void> {
 /** `raw()` gives bytes, untouched by the client's parsers and transforms. */
 function toAnswer(result: PostgresJsResult): Answer {
   const decode = (value: unknown): string | null => (value === null ? null : (value as Buffer).toString('utf8'));
-  return { rows: result.map((row) => row.map(decode)), types: (result.columns ?? []).map((column) => column.type) };
+  const columns = (result.columns ?? []).map(({ type, table, number }) => ({ type, origin: originOf(table, number) }));
+  return { rows: result.map((row) => row.map(decode)), columns };
 }

@@ -33,9 +33,15 @@ export class ShapeReader {
 
   /** Asks through this connection. */
   async readBy(lease: Lease): Promise<Shape> {
-    const { rows, types } = await lease.run(describeStatement(this.#options));
+    const { rows, columns } = await lease.run(describeStatement(this.#options));
     const names = JSON.parse(rows[0]?.[0] ?? '[]') as string[];
-    const shape = toShape(names, await this.#catalog.resolve(types.slice(1), lease), this.#options);
+    const found = columns.slice(1);
+    const types = await this.#catalog.resolve(
+      found.map(({ type }) => type),
+      lease,
+    );
+    const described = found.map(({ origin }, index) => ({ name: names[index]!, type: types[index]!, origin }));
+    const shape = toShape(described, this.#options);
     this.#known = { shape, readAt: performance.now() };
     return shape;
   }

@@ -6,12 +6,19 @@ import {
   type Rendering,
   renderingOf,
 } from './column-types.ts';
+import type { Origin } from './database.ts';
 import { badResult } from './errors.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { ResolvedType } from './type-catalog.ts';
 
-export interface Column extends Rendering {
+/** What the database says of a column. */
+export interface DescribedColumn {
   readonly name: string;
+  readonly type: ResolvedType;
+  readonly origin: Origin | undefined;
+}
+
+export interface Column extends DescribedColumn, Rendering {
   /** How keys are compared with it; `undefined`: as text. */
   readonly comparison: KeyComparison | undefined;
 }
@@ -29,12 +36,12 @@ export interface Shape {
 type ColumnOptions = Pick<ResolvedOptions, 'key' | 'orderBy' | 'presentWhen'>;
 
 /** Checks that the columns are what the options speak of. */
-export function toShape(names: readonly string[], types: readonly ResolvedType[], options: ColumnOptions): Shape {
-  names.forEach((name, index) => {
+export function toShape(described: readonly DescribedColumn[], options: ColumnOptions): Shape {
+  const names = described.map(({ name }) => name);
+  described.forEach(({ name, type: { refused } }, index) => {
     if (names.indexOf(name) !== index) {
       throw badResult(`column "${name}" is ambiguous: the SELECT has two columns of that name`, '42702');
     }
-    const refused = types[index]?.refused;
     if (refused !== undefined) {
       const hint = 'which looks different from session to session: select its parts, or cast it to text';
       throw badResult(`column "${name}" is ${refused}, ${hint}`, '0A000');
@@ -48,9 +55,9 @@ export function toShape(names: readonly string[], types: readonly ResolvedType[]
       throw badResult(`column "${column}" does not exist: option "${option}" needs one of ${existing}`, '42703');
     }
   }
-  const columns = names.map((name, index) => {
-    const { type, isArray } = types[index]!;
-    return { name, ...renderingOf(type, isArray), comparison: isArray ? undefined : keyComparisonOf(type) };
+  const columns = described.map((column) => {
+    const { type, isArray } = column.type;
+    return { ...column, ...renderingOf(type, isArray), comparison: isArray ? undefined : keyComparisonOf(type) };
   });
   return {
     columns,

@@ -3,13 +3,22 @@ import type { PushMode, PushSettings } from '../push/push-options.ts';
 
 /** How the keys are found. */
 export type TouchedKeys =
-  /** The primary key of the changed row, as text, is the cache's key. */
+  /**
+   * The primary key of the changed row is the cache's key, under whatever name the SELECT has it; of several columns it is
+   * the text `["a","7"]`, which the SELECT makes. Where the two are known to differ, or may differ by their types, everything
+   * is read each time, and `status().source.reason` says why. A key that is computed, that comes from a view or a UNION, or
+   * is read by PGlite is told by its type alone: that it is the primary key is up to you.
+   */
   | 'key'
-  /** This column of the changed row, as it was and as it is, is the cache's key. It has to be logged. */
+  /**
+   * This column of the changed row, as it was and as it is, is the cache's key. It has to be logged, and of a type that the
+   * log writes as the key is read: else everything is read each time.
+   */
   | { readonly column: string }
   /**
    * A SELECT of one column, the cache's keys, from the relation `changed` (`key text, columns jsonb`): the primary keys
-   * and logged columns of the changed rows. Runs in the same snapshot as everything else.
+   * and logged columns of the changed rows, as the log writes them. Its texts have to be those of the cache's keys,
+   * character by character: nothing checks that. Runs in the same snapshot as everything else.
    */
   | { readonly sql: string };
 

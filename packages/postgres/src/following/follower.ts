@@ -12,8 +12,9 @@ import { breakBetween, cursorOf, reachesBackTo, readCursor } from './cursor.ts';
 import type { FollowedTable } from './follow-options.ts';
 import { FollowingStatus } from './following-status.ts';
 import { type DeltaRequest, glanceStatement, toGlance } from './glance.ts';
-import { type Installation, lookAtInstallation } from './installation.ts';
+import { lookAtInstallation } from './installation.ts';
 import { LargeDelta } from './large-delta.ts';
+import { LoggedKeys } from './logged-keys.ts';
 import type { Reader } from './reader.ts';
 import type { TierTexts } from './tiers.ts';
 import type { Start, Trail } from './trail.ts';
@@ -26,14 +27,13 @@ interface FollowerOptions {
   /** The readers as they were last, if they were made before; asked of the database otherwise. */
   readonly readers: (signal: AbortSignal) => Promise<readonly Reader[]>;
   readonly texts: TierTexts;
-  /** Whether more speaks against following than what the log itself says. */
-  readonly look?: (lease: Lease, tables: readonly string[]) => Promise<Installation>;
 }
 
 export class Follower implements Trail {
   readonly #options: FollowerOptions;
   readonly #status: FollowingStatus;
   readonly #upkeep: Upkeep;
+  readonly #keys = new LoggedKeys();
   /** The names of the tables as the log has them; `undefined`: the log cannot be followed, as far as we know. */
   #tables: readonly string[] | undefined;
 
@@ -48,7 +48,7 @@ export class Follower implements Trail {
   }
 
   async positionOf(lease: Lease, readers: readonly Reader[]): Promise<Start | undefined> {
-    const tables = await this.#look(lease);
+    const tables = await this.#look(lease, readers);
     if (tables === undefined) return undefined;
     const glance = toGlance(await lease.run(glanceStatement({ readers, tables, since: undefined })));
     this.#status.glanced(glance);
@@ -64,7 +64,7 @@ export class Follower implements Trail {
     const { database } = this.#options;
     try {
       const readers = await this.#options.readers(signal);
-      const tables = this.#tables ?? (await alone(database, signal, (lease) => this.#look(lease)));
+      const tables = this.#tables ?? (await alone(database, signal, (lease) => this.#look(lease, readers)));
       if (tables === undefined) return this.#status.resync('the change log cannot be followed');
       return await this.#changes({ readers, tables, since: position }, signal);
     } catch (error) {
@@ -88,12 +88,12 @@ export class Follower implements Trail {
     return { upserts: entriesOf(readers, answer, gone), deletes: gone, cursor: cursorOf(readers, glance) };
   }
 
-  async #look(lease: Lease): Promise<readonly string[] | undefined> {
-    const { follow, look } = this.#options;
-    let installation = await lookAtInstallation(lease, follow);
-    if ('tables' in installation && look !== undefined) installation = await look(lease, installation.tables);
-    this.#status.found(installation);
-    this.#tables = 'tables' in installation ? installation.tables : undefined;
+  async #look(lease: Lease, readers: readonly Reader[]): Promise<readonly string[] | undefined> {
+    const installation = await lookAtInstallation(lease, this.#options.follow);
+    const tables = 'tables' in installation ? installation.tables : undefined;
+    const missing = tables && (await this.#keys.differenceBy(lease, tables, readers));
+    this.#status.found(missing === undefined ? installation : { missing });
+    this.#tables = missing === undefined ? tables : undefined;
     return this.#tables;
   }
 }

@@ -3,14 +3,13 @@ import type { Cursor, Delta, FetchContext, SetPart, Source } from 'evercache';
 import { fetchBatches } from '../cursor-batches.ts';
 import type { Lease } from '../database.ts';
 import { Follower } from '../following/follower.ts';
-import type { Installation } from '../following/installation.ts';
 import { textsOf } from '../following/tiers.ts';
 import { noteKeys, type Trail } from '../following/trail.ts';
 import { type Push, pushFor } from '../push/push.ts';
 import { RowMemory } from '../row-memory.ts';
 import { rowReader } from '../rows.ts';
 import type { PostgresSnapshot } from '../source.ts';
-import { arrayLiteral, declareStatement, PLAN_FOR_ALL_ROWS, SEES_EMPTIED_TABLE } from '../statements.ts';
+import { declareStatement, PLAN_FOR_ALL_ROWS, SEES_EMPTIED_TABLE } from '../statements.ts';
 import { Scanner } from '../xmin/scanner.ts';
 import { TablesToScan } from '../xmin/tables.ts';
 import { type ResolvedMirror, tagOf } from './mirror-options.ts';
@@ -117,28 +116,6 @@ export class MirrorSource implements Source<unknown> {
       return new Scanner({ database, tables: new TablesToScan(client, named), readers, texts });
     }
     const follow = tables.map(({ table }) => ({ name: table, keys: 'key' as const }));
-    return new Follower({ database, follow, readers, texts, look: (lease, names) => this.#compareKeys(lease, names) });
-  }
-
-  /** The log has to speak of rows by the keys that we know them by. */
-  async #compareKeys(lease: Lease, tables: readonly string[]): Promise<Installation> {
-    const readers = this.#readers.latest ?? (await this.#readers.readBy(lease));
-    const { rows } = await lease.run({
-      text: `select t.tbl, to_json(t.key_columns)::text from evercache.tables as t where t.tbl = any($1::text::text[])`,
-      values: [arrayLiteral(tables)],
-    });
-    const logged = new Map(rows.map(([table, key]) => [table, key]));
-    for (const [index, { keyColumns, shape }] of readers.entries()) {
-      const table = tables[index]!;
-      if (logged.get(table) !== JSON.stringify(keyColumns)) {
-        return { missing: `the change log knows the rows of table ${table} by another key` };
-      }
-      const isOtherText = shape.columns.some(
-        ({ name, sql }) => keyColumns.includes(name) && !['c', 'c::text'].includes(sql('c')),
-      );
-      if (isOtherText)
-        return { missing: `the key of table ${table} is of a type that the change log writes differently` };
-    }
-    return { tables };
+    return new Follower({ database, follow, readers, texts });
   }
 }

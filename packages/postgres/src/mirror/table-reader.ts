@@ -11,7 +11,6 @@ import type { ResolvedMirror, ResolvedTable } from './mirror-options.ts';
 
 export interface TableReader extends Reader {
   readonly table: ResolvedTable;
-  readonly keyColumns: readonly string[];
 }
 
 /** The tables as they were found last. */
@@ -81,27 +80,28 @@ interface Found {
 
 function tableReader({ table, keyColumns, options, shape: found }: Found): TableReader {
   const { tag } = table;
-  const keys = keyColumns.map((name) => columnOf(found, name, table));
-  const text = keyText(keys.map(({ name }) => `r.${quoted(name)}`));
+  const key = keyColumns.map((name) => columnOf(found, name, table));
+  const text = keyText(key.map(({ name }) => `r.${quoted(name)}`));
   const shape = { ...found, keySql: `'${tag}' || ${text}` };
   const among = (relation: string): string => {
-    const part = (index: number): string => (keys.length === 1 ? 'k' : `(k::json ->> ${index})`);
+    const part = (index: number): string => (key.length === 1 ? 'k' : `(k::json ->> ${index})`);
     // By each column in its own type, so that the index of the primary key is used: more than is wanted where these
     // are several, so the whole text has the last word.
-    const byColumn = keys.flatMap(({ name, comparison }, index) => {
+    const byColumn = key.flatMap(({ name, comparison }, index) => {
       if (comparison === undefined) return [];
       const { cast, sqlOf } = comparison;
       return `q.${quoted(name)} = any((select array_agg(${sqlOf(part(index))}) from ${relation})::${cast}[])`;
     });
     const byText = `${text} = any((select array_agg(k) from ${relation})::text[])`;
-    return [...byColumn, ...(keys.length === 1 && byColumn.length === 1 ? [] : [byText])].join(' and ');
+    return [...byColumn, ...(key.length === 1 && byColumn.length === 1 ? [] : [byText])].join(' and ');
   };
   return {
     table,
-    keyColumns,
     options,
     shape,
     follow: [{ name: table.table, keys: 'key' }],
+    key,
+    isKeyOfTable: true,
     tag,
     among,
     rowsOf: (wanted) => {

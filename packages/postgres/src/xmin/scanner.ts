@@ -9,6 +9,7 @@ import { PostgresError } from '../errors.ts';
 import { entriesOf, MOST_KEYS } from '../following/answer.ts';
 import { breakInHistory, CHANGED, fingerprintOf, xmaxOf, xminOf } from '../following/cursor.ts';
 import { FollowingStatus } from '../following/following-status.ts';
+import { isOtherKey } from '../following/logged-keys.ts';
 import type { Reader } from '../following/reader.ts';
 import type { TierTexts } from '../following/tiers.ts';
 import type { Start, Trail } from '../following/trail.ts';
@@ -85,7 +86,8 @@ export class Scanner implements Trail {
     if (tables === undefined) return undefined;
     const request = { readers, tables, since: undefined };
     // Else what is written would be looked for under keys that nobody has.
-    const other = (await lease.run(agreesStatement(request))).rows[0]!.indexOf('false');
+    const agrees = (await lease.run(agreesStatement(request))).rows[0]!;
+    const other = tables.findIndex(({ key }, index) => agrees[index] === 'false' || isOtherKey(readers[index]!, key));
     if (other !== -1) {
       this.#status.found({ missing: `the keys are not those of table ${tables[other]!.name}` });
       return undefined;

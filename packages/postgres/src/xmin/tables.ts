@@ -2,6 +2,7 @@
 import type { PostgresClient } from '../clients.ts';
 import type { Lease, Statement } from '../database.ts';
 import { resolveOptions } from '../options.ts';
+import type { Column } from '../shape.ts';
 import { ShapeReader } from '../shape-reader.ts';
 import { arrayLiteral, keyText, primaryKeySql, quoted, settingsOf } from '../statements.ts';
 
@@ -14,6 +15,7 @@ export interface NamedTable {
 
 export interface ScannedTable {
   readonly name: string;
+  readonly key: readonly Column[];
   /** SQL of the key of a row `c`. */
   readonly keySql: string;
   /** Conditions that have to stand where keys are read. */
@@ -41,14 +43,12 @@ export class TablesToScan {
       if (!allowed) return { missing: 'this role may not call pg_control_system()' };
       if (name === null) return { missing: `table ${named.name} does not exist` };
       if (!ordinary) return { missing: `${name} is no ordinary table: a view, partitioned, or with others below it` };
-      const key = named.key ?? primaryKey ?? [];
-      if (key.length === 0) return { missing: `table ${name} has no primary key` };
-      const { columns, settings } = await this.#shapeOf(name, key).readBy(lease);
-      const texts = key.map((column) => {
-        const { sql } = columns.find((known) => known.name === column)!;
-        return `(${sql(`c.${quoted(column)}`)})`;
-      });
-      tables.push({ name, keySql: keyText(texts), settings: settingsOf({ settings }) });
+      const names = named.key ?? primaryKey ?? [];
+      if (names.length === 0) return { missing: `table ${name} has no primary key` };
+      const { columns, settings } = await this.#shapeOf(name, names).readBy(lease);
+      const key = names.map((column) => columns.find((known) => known.name === column)!);
+      const texts = key.map((column) => `(${column.sql(`c.${quoted(column.name)}`)})`);
+      tables.push({ name, key, keySql: keyText(texts), settings: settingsOf({ settings }) });
     }
     return { tables };
   }
