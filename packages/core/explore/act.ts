@@ -1,6 +1,7 @@
 /** Does what a step says. Nothing here waits: what takes time goes on beside the next steps. */
 import type { FetchOptions } from '../src/index.ts';
 import { isForRead, isUnderWay, type Value } from './calls.ts';
+import { AFTER_NUDGE } from './check-soon.ts';
 import { drain } from './clock.ts';
 import { accept, reject, trial } from './held.ts';
 import type { Operation } from './operations.ts';
@@ -40,7 +41,7 @@ export async function act(world: World, operation: Operation): Promise<void> {
       return race(world, operation);
     case 'nudge':
       world.nudged();
-      if (wild.isWatched) world.soon.ask(world, 'after a nudge');
+      if (wild.isWatched) world.soon.ring(world, AFTER_NUDGE);
       return wild.nudge();
     case 'lose':
       world.soon.lost();

@@ -7,7 +7,9 @@ import type { World } from './world.ts';
 /** The longest wait after a round that has failed. */
 const LONGEST_BACKOFF_MS = 30_000;
 
+export const AFTER_NUDGE = 'after a nudge';
 export const AFTER_WATCH = 'after a watch stood';
+const RINGS: readonly string[] = [AFTER_NUDGE, AFTER_WATCH];
 
 /** A round has to start after this. */
 interface Owed {
@@ -22,6 +24,8 @@ export class Soon {
   /** When the next round has to start by itself; `undefined`: nobody can say. */
   #dueBy: number | undefined;
   #wasBroken = false;
+  /** Rounds in a row that the source could not tell what has changed. */
+  #resyncs = 0;
   #before: Owed = { why: 'after the breaker has closed', tickets: 0, ended: 0 };
 
   /** Something happens that has to start a round. */
@@ -30,6 +34,16 @@ export class Soon {
     // The one that is under way was not asked for by this.
     const isRunning = world.wild.calls.some((call) => isUnderWay(call) && !isForRead(call));
     this.#owed = { why, tickets: world.tickets, ended: world.ended + (isRunning ? 2 : 1) };
+  }
+
+  /** The source rings. */
+  ring(world: World, why: string): void {
+    if (!this.#mayRingsWait) this.ask(world, why);
+  }
+
+  /** No longer than the interval, which starts a round in any case. */
+  get #mayRingsWait(): boolean {
+    return this.#resyncs >= 2;
   }
 
   /** The watch has died, perhaps before core has heard that it stands. */
@@ -41,13 +55,18 @@ export class Soon {
     this.#owed = undefined;
     this.#dueBy = undefined;
     this.#wasBroken = false;
+    this.#resyncs = 0;
   }
 
-  roundEnded(world: World, { outcome, reason }: RefreshReport): void {
+  /** `goesOn`: by what has changed. */
+  roundEnded(world: World, { outcome, reason }: RefreshReport, goesOn: boolean): void {
     if (outcome === 'stopped' || world.life !== 'started') return;
+    if (reason === 'resync') this.#resyncs += 1;
+    else if (goesOn && outcome !== 'failed') this.#resyncs = 0;
+    if (this.#mayRingsWait && RINGS.includes(this.#owed?.why ?? '')) this.#owed = undefined;
     if (outcome === 'failed') {
       this.#dueBy = world.now + LONGEST_BACKOFF_MS;
-    } else if (reason === 'interval') {
+    } else if (reason === 'interval' || reason === 'resync') {
       world.exercised(17);
       this.#dueBy = world.now + REFRESH_INTERVAL;
     } else if (this.#dueBy !== undefined) {

@@ -51,6 +51,7 @@ export function roundEnded(world: World, report: RefreshReport): void {
     // What it was told of single keys counts from now on.
     for (const key of call.keys ?? []) world.known.of(key).keptUntil = undefined;
   }
-  world.soon.roundEnded(world, report);
+  const goesOn = kind === 'delta' && calls.some(({ method }) => method === 'fetchChanges');
+  world.soon.roundEnded(world, report, goesOn);
   if (done && bulk !== undefined) published(world, bulk, report);
 }

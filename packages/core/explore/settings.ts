@@ -6,6 +6,8 @@ export type Method = 'fetchAll' | 'fetchOne' | 'fetchMany' | 'fetchChanges';
 export interface Settings {
   readonly methods: readonly Method[];
   readonly watch: boolean;
+  /** It can hardly ever say what has changed, and everything has to be read. */
+  readonly resyncs: boolean;
   readonly keys: readonly string[];
   /**
    * - `numbered`: every answer carries the number of its request, so no two are equal
@@ -68,6 +70,7 @@ export const settings: fc.Arbitrary<Settings> = fc
   .record({
     methods: fc.constantFrom(...SHAPES),
     watch: fc.boolean(),
+    resyncs: fc.constantFrom(false, false, false, false, false, false, false, true),
     keys,
     values: fc.constantFrom('numbered', 'numbered', 'plain', 'same'),
     bulk: fc.constantFrom('array', 'stream'),

@@ -21,7 +21,7 @@ export function giveTurn(world: World, pick: number): boolean {
   // A watch that stands nudges.
   if (label?.startsWith('watch')) {
     world.nudged();
-    if (world.wild.standingWatches > standing) world.soon.ask(world, AFTER_WATCH);
+    if (world.wild.standingWatches > standing) world.soon.ring(world, AFTER_WATCH);
   }
   return label !== undefined;
 }

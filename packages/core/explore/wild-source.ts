@@ -167,7 +167,7 @@ export class WildSource {
   #send(method: Method, keys: readonly string[] | undefined, context: FetchContext, since?: number): Call {
     const { settings, clock, hooks } = this.#parts;
     const ticket = this.calls.length + 1;
-    const fault = fitting(this.faults.shift() ?? 'answer', method);
+    const fault = fitting(this.faults.shift() ?? (settings.resyncs ? 'resync' : 'answer'), method);
     const tooOld = TTL + settings.staleIfError + 1;
     const call: Call = {
       ticket,

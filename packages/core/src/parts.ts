@@ -98,7 +98,7 @@ export function assemble<T>(options: ResolvedOptions<T>): Parts<T> {
     nudge: (reason) => {
       // Nothing else would read again what is known to be absent.
       if (source.fetchAll === undefined) store.negatives.clear();
-      refresher.nudge(reason);
+      refresher.ring(reason);
     },
   });
   const loader = new Loader<T>({

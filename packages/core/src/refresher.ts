@@ -11,6 +11,7 @@
  * changes what it reads.
  */
 import { fullJitter } from './backoff.ts';
+import { Brake } from './brake.ts';
 import type { Clock } from './clock.ts';
 import { EVERYTHING, type RoundRequest } from './round.ts';
 import type { RefreshReport } from './status.ts';
@@ -50,11 +51,15 @@ export class Refresher {
   #running: Running | undefined;
   /** In the order in which they were asked for: at most one that is real and one that is not. */
   readonly #waiting: Waiting[] = [];
+  readonly #brake: Brake;
   #failures = 0;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
   constructor(options: RefresherOptions) {
     this.#options = options;
+    // Only where there is an interval is there anything to be read as a whole.
+    const { clock, interval: longest = 0 } = options;
+    this.#brake = new Brake({ clock, longest, pass: (reason) => this.nudge(reason) });
   }
 
   /** Is it seen to, by a timer, that what is held stays true? */
@@ -85,6 +90,12 @@ export class Refresher {
   stop(): void {
     this.#active = false;
     this.#cancelTimer();
+    this.#brake.lift();
+  }
+
+  /** A nudge of the source's watch: one that may have to wait. */
+  ring(reason: string): void {
+    this.#brake.ring(reason);
   }
 
   /** Refreshes soon, if it is this refresher's business at all. */
@@ -116,10 +127,12 @@ export class Refresher {
 
   async #run(request: RoundRequest): Promise<RefreshReport> {
     const whole = this.#options.isWhole(request) && !request.dryRun;
+    if (whole) this.#brake.begins();
     this.#running = { whole, awaited: request.awaited, report: this.#options.runRound(request) };
     const report = await this.#running.report;
-    this.#running = undefined;
+    // While it still counts as running: a ring that is let go now joins the one that waits.
     if (!request.dryRun) this.#planAfter(report, whole);
+    this.#running = undefined;
     this.#runNext();
     return report;
   }
@@ -149,9 +162,11 @@ export class Refresher {
     void running.report.finally(() => cancel());
   }
 
-  #planAfter({ outcome }: RefreshReport, whole: boolean): void {
+  #planAfter(report: RefreshReport, whole: boolean): void {
     const { clock, interval, breakerRetryInMs } = this.#options;
+    const { outcome } = report;
     if (!this.#active || interval === undefined || outcome === 'stopped') return;
+    if (whole) this.#brake.ended(report);
     if (outcome === 'failed') {
       const delay = Math.max(fullJitter(this.#failures, clock.random()), breakerRetryInMs());
       this.#failures += 1;

@@ -38,7 +38,7 @@ export class FollowingSource implements FollowingPostgresSource<unknown> {
         ? new Follower({ database, follow, readers, texts })
         : new Scanner({ database, tables: new TablesToScan(client, follow), readers, texts });
     this.breakerKey = options.client;
-    this.#push = options.push && pushFor(options.client, options.push);
+    this.#push = options.push && pushFor(options.client, options.push, this.#trail);
     if (this.#push?.watch !== undefined) this.watch = this.#push.watch;
   }
 
@@ -61,6 +61,7 @@ export class FollowingSource implements FollowingPostgresSource<unknown> {
     const entries = this.#rows.readAll(signal, async (lease, shape) => {
       const start = await this.#trail.positionOf(lease, this.#readersFor(shape));
       cursor = start?.cursor;
+      if (start !== undefined) this.#push?.resume();
       return start;
     });
     return {

@@ -43,6 +43,10 @@ export class Follower implements Trail {
     this.#upkeep = new Upkeep(options.database, this.#status);
   }
 
+  get mayFollow(): boolean {
+    return this.#status.mayFollow;
+  }
+
   status(): Record<string, unknown> {
     return this.#status.toJSON();
   }

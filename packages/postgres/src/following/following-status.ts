@@ -15,10 +15,12 @@ export interface LogSize {
   readonly oldest: string | null;
 }
 
+const NOTHING_READ = 'nothing has been read yet';
+
 export class FollowingStatus {
   readonly #client: string;
   readonly #texts: TierTexts;
-  #missing: string | undefined = 'nothing has been read yet';
+  #missing: string | undefined = NOTHING_READ;
   #tables: readonly string[] = [];
   #resyncs = 0;
   #lastResync: string | undefined;
@@ -31,6 +33,10 @@ export class FollowingStatus {
   constructor(client: string, texts: TierTexts) {
     this.#client = client;
     this.#texts = texts;
+  }
+
+  get mayFollow(): boolean {
+    return this.#missing === undefined || this.#missing === NOTHING_READ;
   }
 
   /** What the last look at the installation found. */

@@ -5,6 +5,8 @@ import type { RawRow } from '../rows.ts';
 import type { Reader } from './reader.ts';
 
 export interface Trail {
+  /** Can changes be followed? Also where nobody has looked yet. */
+  readonly mayFollow: boolean;
   /** Where the snapshot of this transaction stands; `undefined`: there is nothing to go on from. */
   positionOf(lease: Lease, readers: readonly Reader[]): Promise<Start | undefined>;
   changesSince(since: Cursor, signal: AbortSignal): Promise<Delta<unknown> | 'resync'>;

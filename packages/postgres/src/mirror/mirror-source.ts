@@ -35,7 +35,7 @@ export class MirrorSource implements Source<unknown> {
     this.#readers = new TableReaders(mirror);
     this.#trail = this.#trailOf(mirror);
     this.breakerKey = mirror.client;
-    this.#push = mirror.push && pushFor(mirror.client, mirror.push);
+    this.#push = mirror.push && pushFor(mirror.client, mirror.push, this.#trail);
     if (this.#push?.watch !== undefined) this.watch = this.#push.watch;
   }
 
@@ -71,6 +71,7 @@ export class MirrorSource implements Source<unknown> {
     try {
       const start = await this.#trail.positionOf(lease, readers);
       at(start?.cursor);
+      if (start !== undefined) this.#push?.resume();
       const reading = this.#memory.readAll(start !== undefined);
       for (const marker of Object.values(MARKERS)) yield [marker, true];
       for (const reader of readers) {

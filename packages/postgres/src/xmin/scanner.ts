@@ -46,6 +46,10 @@ export class Scanner implements Trail {
     this.#status = new FollowingStatus(options.database.kind, options.texts);
   }
 
+  get mayFollow(): boolean {
+    return this.#status.mayFollow;
+  }
+
   status(): Record<string, unknown> {
     return { ...this.#status.toJSON(), reconciled: this.#reconciled };
   }
