@@ -29,8 +29,8 @@ export function textsOf(followBy: FollowBy, extent: Extent): TierTexts {
       tier: 'change log',
       limits:
         extent === 'the SELECT'
-          ? `writes made with triggers disabled or bypassed, tables that are not followed, and ${elsewhere} followed tables (other rows, the time, settings) are seen only by a refresh of everything`
-          : `writes made with triggers disabled or bypassed, and ${elsewhere} its row (the time, settings) are seen only by a refresh of everything`,
+          ? `writes past triggers that are there and on, as replication extensions make them, tables that are not followed, and ${elsewhere} followed tables (other rows, the time, settings) are seen only by a refresh of everything`
+          : `writes past triggers that are there and on, as replication extensions make them, and ${elsewhere} its row (the time, settings) are seen only by a refresh of everything`,
       limitsWithout,
       whilePinned: 'every refresh reads the log from its beginning',
     };
