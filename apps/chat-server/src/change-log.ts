@@ -9,8 +9,9 @@ const TABLES = ['public.agent_configurations', 'public.agent_tools', 'public.too
 
 const SQL_FILE = createRequire(import.meta.url).resolve('@evercache/postgres/sql/change-log-1.sql');
 
-/** Which of them are logged already. */
-const FOLLOWED = `select array(select tbl from evercache.tables) as tables`;
+/** Which of them are logged already, and logged right: a trigger may have been dropped or disabled since. */
+const FOLLOWED = `select array(select tbl from evercache.tables
+  where tbl not in (select tbl from evercache.problems() where tbl is not null)) as tables`;
 
 /**
  * Installs the log where it is missing. Somebody who may not (another role owns the log, a server older than 14) has a

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AnyCache } from 'evercache';
+import { logCache } from './cache-log.ts';
 import { type Caches, TTL_MS } from './caches.ts';
 import type { Database } from './database.ts';
 import { HttpError } from './errors.ts';
@@ -73,7 +74,7 @@ export class Lifespan {
    */
   async start(): Promise<SeedReport | undefined> {
     const { database, caches, log, seedDemo = true, hasSnapshots = false } = this.#options;
-    for (const cache of caches.registry) watch(cache, log);
+    for (const cache of caches.registry) logCache(cache, log);
     const patience = hasSnapshots ? setTimeout(() => void this.#startEarly(), PATIENCE_MS).unref() : undefined;
     for (let pause = FIRST_PAUSE_MS; !this.#stop.signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
@@ -139,35 +140,4 @@ async function within(ms: number, work: Promise<void>): Promise<void> {
 function checkCache(cache: Pick<AnyCache, 'status'>, maxAgeMs: number): ReadinessCheck {
   const { state, ageMs } = cache.status();
   return { ok: ageMs !== undefined && ageMs <= maxAgeMs, state, ageMs: ageMs === undefined ? null : Math.round(ageMs) };
-}
-
-/** Tells the log when a cache loses or finds its source, and when rows are wrong. Without keys: the admin routes list them. */
-function watch(cache: AnyCache, log: Log): void {
-  const { name } = cache;
-  // The state changes before the refresh that failed has reported, so failures are counted from its last report.
-  let knownFailures = 0;
-  cache.on('refresh', () => {
-    knownFailures = cache.stats().sourceFailures;
-  });
-  cache.on('state', ({ from, to }) => {
-    const failing = cache.status().lastRefresh?.outcome === 'failed' || cache.stats().sourceFailures > knownFailures;
-    if (to === 'degraded' && failing) {
-      log.warn({ cache: name }, 'cache degraded: its source fails, what is in memory is served');
-    } else if (to === 'degraded') {
-      log.info({ cache: name }, 'cache degraded: it was emptied on request, or is overdue, and is loaded again');
-    } else if (from === 'degraded' && to === 'live') {
-      log.info({ cache: name }, 'cache recovered');
-    }
-  });
-  let knownWarning: string | undefined;
-  cache.on('refresh', () => {
-    const disk = cache.status().source?.disk as { readonly warning?: string } | undefined;
-    if (disk?.warning === knownWarning) return;
-    knownWarning = disk?.warning;
-    if (knownWarning !== undefined) log.warn({ cache: name, warning: knownWarning }, 'the file of a cache is no help');
-  });
-  cache.on('held', ({ removed, of }) =>
-    log.warn({ cache: name, removed, of }, 'most rows are suddenly gone: they are served until another refresh agrees'),
-  );
-  cache.on('quarantine', () => log.warn({ cache: name }, 'a row is wrong and was quarantined; see /admin/caches'));
 }

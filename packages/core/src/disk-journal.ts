@@ -29,6 +29,9 @@ export class ForeignFile extends Error {}
 /** What was to be added does not go with what the file says: something in between is missing. */
 export class Gap extends Error {}
 
+/** Everything was invalidated while it was on its way to the disk. */
+export class Overtaken extends Error {}
+
 export class Journal {
   readonly path: string;
   readonly #version: string;
@@ -136,20 +139,23 @@ export class Journal {
 
   /** Writes the file anew if its deltas have become larger than its snapshot. */
   async compact(unknown: Unknown): Promise<void> {
-    const state = this.#state;
-    if (state === undefined || state.bytes <= 2 * state.wholeBytes + COMPACT_BYTES) return;
-    const file = await open(this.path, constants.O_RDONLY);
-    const draft = this.draft(state.id);
+    const opened = await this.#step(async () => {
+      const state = this.#state;
+      if (state === undefined || state.bytes <= 2 * state.wholeBytes + COMPACT_BYTES) return undefined;
+      return { id: state.id, file: await open(this.path, constants.O_RDONLY) };
+    });
+    if (opened === undefined) return;
+    const { id, file } = opened;
+    const draft = this.draft(id);
     try {
       const contents = await readContents(file);
-      if (contents.id !== state.id) return;
+      if (contents.id !== id) return;
       for await (const [key, row] of readRows(file, contents)) draft.add(key, row);
       draft.end();
-      const { id, cursor, confirmed } = contents;
+      const { cursor, confirmed } = contents;
       const commit = { id, after: undefined, cursor, deletes: [], confirmed, digest: draft.digest };
       await this.replace(draft, commit, () => {
-        // Removed meanwhile, because everything was invalidated.
-        if (this.#state?.id !== id) throw new Error('the file is gone');
+        if (this.#state?.id !== id) throw new Overtaken();
         return [...new Set([...contents.unknown, ...unknown()])];
       });
     } finally {

@@ -7,7 +7,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Draft } from './disk-draft.ts';
 import type { Commit } from './disk-frames.ts';
-import { ForeignFile, Gap, Journal, type Unknown } from './disk-journal.ts';
+import { ForeignFile, Gap, Journal, Overtaken, type Unknown } from './disk-journal.ts';
 import { before, type Moment, msBetween } from './disk-moment.ts';
 import { type Contents, readRows } from './disk-reading.ts';
 import { said } from './said.ts';
@@ -274,9 +274,6 @@ export class DiskKeeper {
     this.#warning = `nothing is saved: ${reasonOf(error)}`;
   }
 }
-
-/** Everything was invalidated while it was on its way to the disk. */
-class Overtaken extends Error {}
 
 /** Without paths of others, keys or values: system errors by their code. */
 function reasonOf(error: unknown): string {

@@ -1,5 +1,6 @@
+import { readdirSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { settle } from '../testing/index.ts';
 import { FOLLOWING, type Machine, setUpDisk, temporaryDirectory } from './support/disk.ts';
@@ -106,6 +107,21 @@ describe('what was invalidated', () => {
     off();
     await cache.stop();
     expect((await afterKill(path, machine)).size).toBe(0);
+  });
+
+  test('altogether while the file is written anew is no failure of the disk', async () => {
+    const { cache, inner, disk, path } = await setUpDisk({ rows: rowsOf('abc') });
+    await cache.start();
+    await expect.poll(() => disk().ageMs).toBe(0);
+    // A delta larger than the snapshot, so that the file is written anew.
+    const isBegun = (): boolean => readdirSync(dirname(path)).some((name) => name.endsWith('.tmp'));
+    inner.rows.set('b', 'x'.repeat(3_000_000));
+    await cache.refresh();
+    inner.behave('fail');
+    await expect.poll(isBegun, { interval: 1 }).toBe(true);
+    await cache.invalidateAll();
+    await cache.stop();
+    expect(disk()).not.toHaveProperty('warning');
   });
 
   test('by a listener of the very change that brings it is unknown', async () => {

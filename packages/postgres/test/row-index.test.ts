@@ -27,6 +27,13 @@ test.each([0, 1, 5])(
 );
 
 test('what a value is as a key: the text of scalars, the JSON of several texts, and nothing else', () => {
-  expect([7, '7', true, ['a', 7]].map(toKeyText)).toEqual(['7', '7', 'true', '["a","7"]']);
+  expect([7, '7', 7n, true, ['a', 7, 7n]].map(toKeyText)).toEqual(['7', '7', '7', 'true', '["a","7","7"]']);
   expect([null, undefined, {}].map(toKeyText)).toEqual([undefined, undefined, undefined]);
+});
+
+test('rows are found by a bigint, beyond what a number can tell apart', () => {
+  const index = new RowIndex('owner');
+  const owners = [2n ** 53n, 2n ** 53n + 1n];
+  for (const [place, owner] of owners.entries()) index.add(index.valueOf({ owner })!, `rows:${place}`, false);
+  expect(owners.map((owner) => index.keys(toKeyText(owner)!))).toEqual([['rows:0'], ['rows:1']]);
 });

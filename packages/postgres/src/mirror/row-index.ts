@@ -66,7 +66,7 @@ export class RowIndex {
  */
 export function toKeyText(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
   return Array.isArray(value) ? JSON.stringify(value.map((part) => String(part))) : undefined;
 }
 

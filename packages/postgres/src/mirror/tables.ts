@@ -38,8 +38,8 @@ interface Indexed {
 }
 
 interface Building {
-  /** Keys that have changed since it began. */
-  readonly changed: Set<string>;
+  /** Keys that have changed since the generation that it has come to. */
+  changed: Set<string>;
 }
 
 export class Tables {
@@ -176,7 +176,7 @@ export class Tables {
 
   async #prepare(published: readonly (readonly string[])[], building: Building): Promise<void> {
     const before = this.#now;
-    const rows = this.#open();
+    let rows = this.#open();
     const next: Indexed = { rows, indexes: this.#emptyIndexes(), sizes: new Map(), lists: this.#emptyLists() };
     const difference = new Difference(before === undefined ? undefined : new Set());
     const slice = new Slice();
@@ -194,13 +194,32 @@ export class Tables {
         if (isOver()) return rows.close();
       }
     }
-    // What has changed meanwhile comes last, and from here on nothing waits.
-    const latest = this.#open();
-    difference.forget(building.changed);
-    for (const key of building.changed) {
+    let latest = rows;
+    const take = (key: string): void => {
       correct(next, key, rows.get(key), latest.get(key), false);
       difference.add(next, key, before?.rows.get(key), latest.get(key));
+    };
+    // As much may have changed meanwhile, and again while that is taken.
+    while (building.changed.size > FEW) {
+      const { changed } = building;
+      building.changed = new Set();
+      latest = this.#open();
+      difference.forget(changed);
+      for (const key of changed) {
+        take(key);
+        if (slice.isOver()) await slice.next();
+        if (isOver()) {
+          rows.close();
+          return latest.close();
+        }
+      }
+      rows.close();
+      rows = latest;
     }
+    // Few come last, and from here on nothing waits.
+    latest = this.#open();
+    difference.forget(building.changed);
+    for (const key of building.changed) take(key);
     rows.close();
     before?.rows.close();
     this.#building = undefined;
