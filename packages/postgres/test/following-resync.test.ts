@@ -31,11 +31,12 @@ describe.each(CLIENT_KINDS)('following over %s', (kind) => {
     expect(await reasonAfterRefresh()).toEqual(['snapshot', undefined]);
     expect(source.status()).toMatchObject({ tier: 'change log', following: ['public.prices'] });
     expect(await mirror.refresh()).toBe('delta');
+    const off = 'triggers of the change log on table public.prices are missing or off';
     await database.run('alter table prices disable trigger evercache_insert');
-    expect(await reasonAfterRefresh()).toEqual([
-      'resync',
-      'triggers of the change log on table public.prices are missing or off',
-    ]);
+    expect(await reasonAfterRefresh()).toEqual(['resync', off]);
+    // On, but not where session_replication_role is replica.
+    await database.run('alter table prices enable trigger evercache_insert');
+    expect(await reasonAfterRefresh()).toEqual(['snapshot', off]);
     await database.run(`select evercache.follow('prices')`);
     await mirror.refresh();
     await database.run(`select evercache.unfollow('prices')`);

@@ -105,7 +105,8 @@ export class CheckedMirror {
 
   #noteWays(): void {
     const { tally } = this.#parts;
-    const { resyncs, reconciled = 0 } = (this.#kept.cache.status().source ?? {}) as Ways;
+    const { reason, resyncs, reconciled = 0 } = (this.#kept.cache.status().source ?? {}) as Ways;
+    if (reason?.startsWith('triggers of the change log')) tally.count('paths: read as a whole while triggers were off');
     if (reconciled > this.#reconciled) tally.count('paths: keys compared by a scan', reconciled - this.#reconciled);
     this.#reconciled = reconciled;
     if (resyncs === undefined || resyncs.count === this.#resyncs) return;
@@ -144,6 +145,8 @@ export class CheckedMirror {
 
 /** What a source says about the ways it took. */
 interface Ways {
+  /** Why it does not follow. */
+  readonly reason?: string;
   readonly resyncs?: { readonly count: number; readonly last?: string };
   readonly reconciled?: number;
 }

@@ -12,6 +12,7 @@ const ALWAYS = [
   'refreshes: failed',
   'entries of the log that were pruned',
   'connections that were killed',
+  'rows that the log was not told of',
   'resyncs: another database, or another history of it, answers',
 ];
 
@@ -28,6 +29,7 @@ const IN_TIME = [
   'paths: large delta',
   'paths: keys compared by a scan',
   'paths: told by a bell',
+  'paths: read as a whole while triggers were off',
   'paths: went back with the history that was lost',
   'paths: a new history that had overtaken the old one',
   'resyncs: the change log was pruned past the position',

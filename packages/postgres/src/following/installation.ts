@@ -40,7 +40,7 @@ interface Found {
     readonly name: string | null;
     /** null: it is not followed. */
     readonly columns: readonly string[] | null;
-    /** How many of its triggers are on, and how many of these log under its name. */
+    /** How many of its triggers are on, for every session, and how many of these log under its name. */
     readonly triggers: number;
     readonly named: number;
     /** What is logged of its columns has the types that they had when it was followed. */
@@ -77,7 +77,7 @@ function tablesStatement(follow: readonly FollowedTable[]): Statement {
       select count(*) as switched_on,
         count(*) filter (where tgargs = convert_to(t.tbl, getdatabaseencoding()) || '\\x00'::bytea) as named
       from pg_catalog.pg_trigger
-      where tgrelid = l.id and tgname like 'evercache\\_%' and tgenabled in ('A', 'O')) as g))::text`,
+      where tgrelid = l.id and tgname like 'evercache\\_%' and tgenabled = 'A') as g))::text`,
     values: [arrayLiteral(follow.map(({ name }) => name))],
   };
 }

@@ -11,6 +11,7 @@ import { lossyPromotion, promotion } from './promotion.ts';
 import { prune } from './prune.ts';
 import { restore, restoreOfDump } from './restore.ts';
 import { schemaChange } from './schema-change.ts';
+import { triggersOff } from './triggers-off.ts';
 
 interface Card {
   readonly fault: Fault;
@@ -26,6 +27,7 @@ const CARDS: readonly Card[] = [
   { fault: freeze, times: 2, inShort: true },
   { fault: lag, times: 1 },
   { fault: schemaChange, times: 1, inShort: true },
+  { fault: triggersOff, times: 3, inShort: true },
   { fault: crashOfPrimary, times: 1, inShort: true },
   { fault: crashOfStandby, times: 1 },
   { fault: crashOfPooler, times: 1, needs: 'pooler' },
