@@ -50,7 +50,7 @@ async function restored({ first }: Written, path: string): Promise<{ rows: strin
   return { rows, warning };
 }
 
-test('a file that was cut off anywhere is an older truth, or ignored', async () => {
+test('a file that was cut off anywhere is an older truth, or ignored', { timeout: 20_000 }, async () => {
   const written = await writeFileWithEverything();
   const path = join(await temporaryDirectory(), 'cut');
   let [older, ignored] = [0, 0];
@@ -66,7 +66,9 @@ test('a file that was cut off anywhere is an older truth, or ignored', async () 
   expect(ignored).toBeGreaterThan(10);
 });
 
-test('a file with any byte changed is an older truth, or ignored; an invalidation is not lost', async () => {
+test('a file with any byte changed is an older truth, or ignored; an invalidation is not lost', {
+  timeout: 20_000,
+}, async () => {
   const written = await writeFileWithEverything();
   const path = join(await temporaryDirectory(), 'flipped');
   for (let index = 0; index < written.bytes.length; index += 1) {
