@@ -7,8 +7,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    // By itself it would leave one core alone.
-    maxWorkers: '100%',
+    // More than there are cores, since many tests wait for servers.
+    maxWorkers: '150%',
     execArgv: ['--conditions=@evercache/source'],
     testTimeout: 20_000,
     hookTimeout: 60_000,

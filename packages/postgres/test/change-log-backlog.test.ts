@@ -30,18 +30,18 @@ async function refreshedTwice(): Promise<FollowingPostgresSource<PostgresRow>> {
 
 /** Entries of transactions long ago, a thousand of each. */
 const BACKLOG = `insert into evercache.change_log (xid, tbl, key, op, at)
-  select (10 + n / 1000)::text::xid8, 'public.t', n, 'U', now() - interval '25 hours' from generate_series(0, 449999) as n`;
+  select (10 + n / 1000)::text::xid8, 'public.t', n, 'U', now() - interval '25 hours' from generate_series(0, 209999) as n`;
 
 test('removes a backlog in several turns', async () => {
   await run(BACKLOG);
   await run('insert into t values (1)');
-  expect([await prune('24 hours'), await prune('24 hours')]).toEqual([200_000, 200_000]);
-  await run(`update evercache.change_log set at = clock_timestamp() where xid = '440'`);
-  expect([await prune('24 hours'), await prune('24 hours')]).toEqual([30_000, 0]);
+  expect(await prune('24 hours')).toBe(200_000);
+  await run(`update evercache.change_log set at = clock_timestamp() where xid = '215'`);
+  expect([await prune('24 hours'), await prune('24 hours')]).toEqual([5_000, 0]);
   expect(await rows('select min(xid::text::int), count(*)::int from evercache.change_log')).toEqual([
-    { min: 440, count: 20_001 },
+    { min: 215, count: 5_001 },
   ]);
-  expect(await prune('0')).toBe(20_001);
+  expect(await prune('0')).toBe(5_001);
 });
 
 test('takes one transaction whole, however much it has written, and none of it before all of it is old', async () => {
@@ -64,7 +64,7 @@ test('is called by a cache, which says how much there is: what is much is estima
   await expect
     .poll(() => source.status().log, { timeout: 20_000 })
     .toEqual({
-      rows: 450_000,
+      rows: 210_000,
       oldest: expect.any(String),
     });
 });
