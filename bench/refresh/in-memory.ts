@@ -24,7 +24,7 @@ interface Part {
 
 export async function measureInMemory({ quick, progress }: Pick<BenchOptions, 'quick' | 'progress'>): Promise<Part> {
   const keys = quick ? 1000 : 100_000;
-  const rounds = quick ? 2 : 11;
+  const rounds = quick ? 2 : 7;
   const measurements: Measurement[] = [];
   const ratios: number[] = [];
   for (const name of ['all new', 'all changed', '1 % changed'] as const) {

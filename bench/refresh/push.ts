@@ -23,11 +23,11 @@ const settings = {
   rows: 20_000,
   writers: { processes: 2, clientsPerProcess: 4 },
   /** Many short ones: what else the machine does disturbs all contenders alike. */
-  rounds: 12,
+  rounds: 10,
   secondsPerTurn: 1,
   /** Between two commits of a writer, while the time to the cache is measured. */
   pauseMs: 50,
-  secondsOfLatency: 20,
+  secondsOfLatency: 15,
 };
 
 type Settings = typeof settings;

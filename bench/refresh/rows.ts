@@ -30,7 +30,7 @@ const DELAYS = [0, 1];
 const CHANGED = [0, 10, 1000];
 
 export async function measureRows({ databaseUrl, rows, quick, progress }: RowsBenchOptions): Promise<Part> {
-  const rounds = quick ? 3 : 60;
+  const rounds = quick ? 3 : 40;
   const admin = new pg.Client({ connectionString: databaseUrl });
   await admin.connect();
   const proxy = await startProxy(databaseUrl);
