@@ -276,5 +276,5 @@ export function published(world: World, call: Call, report: RefreshReport): void
   }
   if (world.happenings > 1 || !wasLoaded) return;
   isGuarded(world, call, before);
-  isRightlyHeld(world, call, before.size, report);
+  isRightlyHeld(world, call, before, report);
 }
