@@ -51,9 +51,10 @@ create index if not exists change_log_xid on evercache.change_log (xid);
 
 -- What is followed. "types" are those of the key and of the columns: by them it is decided how their texts are written.
 create table if not exists evercache.tables (
-  tbl text primary key, key_columns text[] not null, columns text[] not null, types regtype[] not null,
+  tbl text primary key, key_columns text[] not null, columns text[] not null,
   installed_at timestamptz not null default clock_timestamp()
 );
+alter table evercache.tables add column if not exists types regtype[];
 
 -- Else a publication for all tables would refuse what prune() does.
 alter table evercache.meta replica identity full;
@@ -84,10 +85,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where p.pronamespace = 'evercache'::regnamespace
 $$;
 
--- The types of these columns.
+-- The types of these columns; one for those of which the same value is the same text.
 create or replace function evercache.types_of(relation oid, columns text[]) returns regtype[]
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select array_agg(a.atttypid::regtype order by w.place)
+  select array_agg(
+    case when a.atttypid in ('int2'::regtype, 'int4'::regtype) then 'int8'
+      when a.atttypid = 'varchar'::regtype then 'text' else a.atttypid::regtype end order by w.place)
   from unnest(columns) with ordinality as w(name, place)
     join pg_attribute a on a.attrelid = relation and a.attname = w.name and a.attnum > 0
 $$;
@@ -385,7 +388,14 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select f.tbl, evercache.refusal(f.relation) from followed f where evercache.refusal(f.relation) is not null
   union all
   select f.tbl, 'is written to by a subscription, and that fires no triggers of statements' from followed f
-    where exists (select from pg_subscription_rel s where s.srrelid = f.relation)
+    where exists (
+      select from pg_subscription_rel r join pg_subscription s on s.oid = r.srsubid
+      where r.srrelid = f.relation and s.subenabled
+    )
+  union all
+  select f.tbl, 'belongs to a role that the owner of the log is no member of'
+    from followed f join pg_class c on c.oid = f.relation
+    where not pg_has_role((select nspowner from pg_namespace where nspname = 'evercache'), c.relowner, 'member')
   union all
   select f.tbl, 'has no trigger evercache_' || w.event from followed f cross join wanted w
     where not exists (select from ours o where o.relation = f.relation and o.name = 'evercache_' || w.event)
@@ -401,7 +411,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   union all
   select f.tbl, 'has columns of other types than when it was followed'
     from followed f cross join evercache.types_of(f.relation, f.key_columns || f.columns) as now(types)
-    where cardinality(f.types) = cardinality(now.types) and f.types <> now.types
+    where f.types is null or (cardinality(f.types) = cardinality(now.types) and f.types <> now.types)
   union all
   select distinct evercache.name_of(o.relation), 'had another name, and is logged as ' || coalesce(o.logs_as, 'nothing')
     from ours o where o.logs_as is distinct from evercache.name_of(o.relation)

@@ -18,14 +18,14 @@ const prune = async (retention: string) =>
   Number((await rows<{ removed: string }>(`select evercache.prune('${retention}') as removed`))[0]!.removed);
 
 /** It looks after the log beside the second refresh. */
-async function refreshedTwice(): Promise<FollowingPostgresSource<PostgresRow>> {
+async function refreshedTwice(): Promise<[FollowingPostgresSource<PostgresRow>, Mirror<PostgresRow>]> {
   const pool = new Pool({ connectionString: database.url });
   onTestFinished(() => pool.end());
   const source = postgresSource({ client: pool, select: 'select * from t', key: 'id', follow: { t: 'key' } });
   const mirror = new Mirror(source);
   await mirror.refresh();
   await mirror.refresh();
-  return source;
+  return [source, mirror];
 }
 
 /** Entries of transactions long ago, a thousand of each. */
@@ -52,15 +52,17 @@ test('takes one transaction whole, however much it has written, and none of it b
   expect(await prune('0')).toBe(210_000);
 });
 
-test('is called by a cache until a backlog is gone', async () => {
+test('is called beside each refresh until a backlog is gone', async () => {
   await run(BACKLOG);
-  const source = await refreshedTwice();
-  await expect.poll(() => source.status().log, { timeout: 20_000 }).toEqual({ rows: 0, oldest: null });
+  const [source, mirror] = await refreshedTwice();
+  await expect.poll(() => source.status().log).toMatchObject({ rows: 10_000 });
+  await mirror.refresh();
+  await expect.poll(() => source.status().log).toEqual({ rows: 0, oldest: null });
 });
 
 test('is called by a cache, which says how much there is: what is much is estimated', async () => {
   await run(`${BACKLOG.replace("- interval '25 hours'", '')}; analyze evercache.change_log`);
-  const source = await refreshedTwice();
+  const [source] = await refreshedTwice();
   await expect
     .poll(() => source.status().log, { timeout: 20_000 })
     .toEqual({

@@ -210,8 +210,11 @@ describe('what is wrong', () => {
 
   test('a table that a subscription writes to is found', async () => {
     await run(`create subscription s connection 'host=nowhere' publication p with (connect = false);
-      insert into pg_subscription_rel select oid, 't'::regclass, 'r' from pg_subscription where subname = 's'`);
-    onTestFinished(() => run(`alter subscription s set (slot_name = none); drop subscription s`));
+      insert into pg_subscription_rel select oid, 't'::regclass, 'r' from pg_subscription where subname = 's';
+      alter subscription s enable`);
+    onTestFinished(() =>
+      run(`alter subscription s disable; alter subscription s set (slot_name = none); drop subscription s`),
+    );
     expect(await problems()).toEqual([
       'public.t is written to by a subscription, and that fires no triggers of statements',
     ]);

@@ -214,6 +214,32 @@ describe.each(CLIENT_KINDS.filter((kind) => kind !== 'pglite'))('followed over %
     const byName = things(database, { select, key: 'name' });
     expect(await byName.seen()).toEqual(['snapshot', 3, otherwise('"id"')]);
   });
+
+  test('a column that is equal to the key need not have its text', async () => {
+    await database.run(`drop table if exists links, things cascade;
+      create table things (id numeric(5, 2) primary key, n int); create table links (id int primary key, thing numeric(5, 0));
+      insert into things values (7, 1); insert into links values (1, 7);
+      select evercache.follow('things'), evercache.follow('links', '{thing}')`);
+    const source = postgresSource({
+      client: database.client,
+      select: 'select id, n from things as t where exists (select from links where thing = t.id)',
+      key: 'id',
+      follow: { things: 'key', links: { column: 'thing' } },
+    });
+    const mirror = new Mirror(source);
+    await mirror.refresh();
+    await database.run('delete from links');
+    await mirror.refresh();
+    expect([[...mirror.rows.keys()], source.status().tier]).toEqual([[], 'snapshot']);
+  });
+
+  test('a view may make a text of the key', async () => {
+    await make(database, columns, `7, 'seven', 7`);
+    await database.run('drop view if exists shown; create view shown as select id::text as id, n from things');
+    const { seen } = things(database, { select: 'select * from shown', key: 'id' });
+    expect(await seen()).toEqual(['delta', 2]);
+    await database.run('drop view shown');
+  });
 });
 
 describe('a mirror', () => {

@@ -1,9 +1,10 @@
 /** Tables that are renamed, exchanged or written to past their triggers while they are followed. */
+import type { Pool } from 'pg';
 import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { hasPostgres } from '../../../test/support/use-postgres.ts';
 import { postgresSource } from '../src/index.ts';
 import { CHANGE_LOG, Mirror, PRICES } from './mirror.ts';
-import { useClient } from './use-client.ts';
+import { openClient, useClient } from './use-client.ts';
 
 const STRANGER = `names_stranger_${process.pid}`;
 
@@ -69,7 +70,7 @@ test('tables that have exchanged their names are not followed until they are ins
   await mirror.refresh();
   expect(source.status()).toMatchObject({
     tier: 'snapshot',
-    reason: 'table public.prices had another name, and is logged under that one: it has to be installed again',
+    reason: expect.stringMatching(/^table public.prices is logged under another name/),
   });
   await database.run('insert into prices values (7, 7)');
   await mirror.refresh();
@@ -106,8 +107,13 @@ test('a table that a subscription writes to since is not followed', async () => 
   const { source, mirror } = prices();
   await mirror.refresh();
   await database.run(`create subscription names connection 'host=nowhere' publication p with (connect = false);
-    insert into pg_subscription_rel select oid, 'prices'::regclass, 'r' from pg_subscription where subname = 'names'`);
-  onTestFinished(() => database.run('alter subscription names set (slot_name = none); drop subscription names'));
+    insert into pg_subscription_rel select oid, 'prices'::regclass, 'r' from pg_subscription where subname = 'names';
+      alter subscription names enable`);
+  onTestFinished(() =>
+    database.run(
+      'alter subscription names disable; alter subscription names set (slot_name = none); drop subscription names',
+    ),
+  );
   await mirror.refresh();
   expect(source.status()).toMatchObject({ tier: 'snapshot', reason: expect.stringMatching(/by a subscription/) });
 });
@@ -116,6 +122,11 @@ test.each([
   ['a view', 'alter table evercache.meta rename to own; create view evercache.meta as select * from evercache.own'],
   ['a table with policies', 'alter table evercache.tables enable row level security'],
   ['a table of somebody else', `alter table evercache.change_log owner to ${STRANGER}`],
+  [
+    'a column of a type of somebody else',
+    `create type evercache.odd as (a int); alter table evercache.meta drop version, add version evercache.odd`,
+  ],
+  ['a column that an older installation lacks', 'alter table evercache.tables drop types'],
 ])('a log of which one part is %s is not read', async (_, script) => {
   const { source, mirror } = prices();
   await database.run(`begin; ${script}; commit`);
@@ -123,18 +134,72 @@ test.each([
   await mirror.refresh();
   expect(source.status()).toMatchObject({
     tier: 'snapshot',
-    reason: 'what is in schema evercache are not the tables of a change log',
+    reason: 'the tables in schema evercache are not those of this change log: install it again',
   });
 });
 
 test('a log of a role that does not own the table is not followed', async () => {
   await database.run(`drop schema evercache cascade; set role ${STRANGER}; ${CHANGE_LOG}; reset role;
-    insert into evercache.tables values ('public.prices', '{id}', '{}', '{int}')`);
+    insert into evercache.tables (tbl, key_columns, columns) values ('public.prices', '{id}', '{}')`);
   onTestFinished(() => database.run(`drop schema evercache cascade; ${CHANGE_LOG}`));
   const { source, mirror } = prices();
   await mirror.refresh();
   expect(source.status()).toMatchObject({
     tier: 'snapshot',
-    reason: 'the change log belongs to a role that does not own table public.prices',
+    reason: expect.stringMatching(/^the change log belongs to a role that does not own table public.prices/),
   });
+});
+
+test.each([
+  ['int to bigint', 'alter table prices alter id type bigint'],
+  ['varchar to text', 'alter table prices add code varchar(9); alter table prices alter code type text'],
+])('a type that is changed from %s keeps the table followed', async (_, script) => {
+  await database.run(`alter table prices add note varchar(5); select evercache.follow('prices', '{note}')`);
+  const { source, mirror } = prices();
+  await mirror.refresh();
+  await database.run(script);
+  await mirror.refresh();
+  await database.run('update prices set amount = -1 where id = 2');
+  expect([source.status().tier, await mirror.refresh(), mirror.changes]).toEqual(['change log', 'delta', '+2']);
+});
+
+test('a logged column is known to have another type where no row had to be written for it', async () => {
+  await database.run(`alter table prices add at timestamp; select evercache.follow('prices', '{at}')`);
+  const { source, mirror } = prices();
+  await mirror.refresh();
+  await database.run(`set timezone = 'UTC'; alter table prices alter at type timestamptz; reset all`);
+  expect([await mirror.refresh(), source.status().tier]).toEqual(['resync', 'snapshot']);
+});
+
+test('a subscription that is off writes nothing, so the table is followed', async () => {
+  await database.run(`create subscription off connection 'host=nowhere' publication p with (connect = false);
+    insert into pg_subscription_rel select oid, 'prices'::regclass, 'r' from pg_subscription where subname = 'off'`);
+  onTestFinished(() => database.run('alter subscription off set (slot_name = none); drop subscription off'));
+  const { source, mirror } = prices();
+  await mirror.refresh();
+  expect(source.status()).toMatchObject({ tier: 'change log' });
+});
+
+test('an older installation is mended by installing again', async () => {
+  await database.run('alter table evercache.tables drop types');
+  await database.run(`${CHANGE_LOG}; select evercache.follow('prices')`);
+  const { source, mirror } = prices();
+  await mirror.refresh();
+  expect(source.status()).toMatchObject({ tier: 'change log' });
+});
+
+test('a session that takes backslashes for escapes follows', async () => {
+  const odd = openClient('pg', (database.client as Pool).options.connectionString!, {
+    standard_conforming_strings: 'off',
+  });
+  onTestFinished(() => odd.close());
+  const source = postgresSource({
+    client: odd.client,
+    select: 'select id, amount from prices',
+    key: 'id',
+    follow: { prices: 'key' },
+  });
+  const mirror = new Mirror(source);
+  await mirror.refresh();
+  expect([await mirror.refresh(), source.status().tier]).toEqual(['delta', 'change log']);
 });

@@ -4,6 +4,7 @@ import { allTouched, answerText, columnsSql, MOST_KEYS, parametersOf, taggedKey,
 import { type Position, xminOf } from './cursor.ts';
 import type { TouchedKeys } from './follow-options.ts';
 import { incarnationSql } from './incarnation.ts';
+import { subscribedSql } from './installation.ts';
 import type { Reader } from './reader.ts';
 
 /** What is asked, and of whom. */
@@ -136,7 +137,10 @@ json_build_array(m.version, m.installed_at,
       from pg_catalog.pg_trigger as g where g.tgrelid = f.id and not g.tgisinternal),
       (select c.relhassubclass from pg_catalog.pg_class as c where c.oid = f.id),
       exists (select from pg_catalog.pg_inherits where inhrelid = f.id),
-      exists (select from pg_catalog.pg_subscription_rel where srrelid = f.id)))
+      ${subscribedSql('f.id')},
+      (select json_agg(a.atttypid order by a.attnum)
+        from evercache.tables as t join pg_catalog.pg_attribute as a on a.attname = any(t.key_columns || t.columns)
+        where t.tbl = f.name and a.attrelid = f.id)))
     from (select n.name, to_regclass(n.name)::oid as id from unnest(${tables}) as n(name)) as f),
   ${columnsSql(request.readers)}),
 (select coalesce(json_agg(distinct id), '[]') from evercache_logged where xid >= pg_snapshot_xmin(pg_current_snapshot())),

@@ -13,23 +13,40 @@ export async function lookAtInstallation(lease: Lease, follow: readonly Followed
   const { rows } = await lease.run(MAY_READ);
   const mayRead = rows[0]?.[0];
   if (mayRead === undefined || mayRead === null) return { missing: 'the change log is not installed' };
-  if (mayRead === 'odd') return { missing: 'what is in schema evercache are not the tables of a change log' };
+  if (mayRead === 'odd')
+    return { missing: 'the tables in schema evercache are not those of this change log: install it again' };
   if (mayRead !== 'yes') return { missing: 'this role may not read the change log' };
   return judge(await lease.run(tablesStatement(follow)).then((answer) => JSON.parse(answer.rows[0]![0]!)), follow);
 }
 
+/** What is read of the log, and of which type it is. */
+const COLUMNS = Object.entries({
+  meta: { version: 'int4', floor: 'xid8', installed_at: 'timestamptz' },
+  change_log: { xid: 'xid8', tbl: 'text', key: 'text', columns: 'jsonb', op: '"char"', at: 'timestamptz' },
+  tables: { tbl: 'text', key_columns: '_text', columns: '_text', types: '_regtype' },
+}).flatMap(([table, columns]) => Object.entries(columns).map(([name, type]) => [table, name, `pg_catalog.${type}`]));
+
 /**
- * What is there has to be tables of one owner, and ours alone: whoever may create schemas could have put views there,
- * whose functions we would call with our rights.
+ * What is there has to be plain tables of one owner, with columns of PostgreSQL's own types: whoever may create schemas
+ * could have put others there, whose functions (of a view, a policy, a cast) we would call with our rights.
  */
 const MAY_READ: Statement = {
-  text: `select case
-    when not bool_and(c.relkind = 'r' and not c.relrowsecurity and c.relowner = n.nspowner) then 'odd'
-    when bool_and(has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))
-      and has_function_privilege('pg_control_system()', 'execute') then 'yes'
+  text: `with log as (
+    select c.oid, c.relname, c.relkind = 'r' and not c.relrowsecurity and c.relowner = n.nspowner as is_plain,
+      has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as may_read
+    from pg_catalog.pg_namespace as n join pg_catalog.pg_class as c on c.relnamespace = n.oid
+    where n.nspname = 'evercache' and c.relname in ('meta', 'change_log', 'tables'))
+  select case
+    when not bool_and(is_plain) or exists (
+      select from (values ${COLUMNS.map((column) => `(${column.map((text) => `'${text}'`).join(', ')})`).join(', ')})
+        as wanted(tbl, name, type)
+      where not exists (
+        select from log as l join pg_catalog.pg_attribute as a on a.attrelid = l.oid
+        where l.relname = wanted.tbl and a.attname = wanted.name and a.atttypid = wanted.type::regtype
+          and a.attgenerated = '')) then 'odd'
+    when bool_and(may_read) and has_function_privilege('pg_control_system()', 'execute') then 'yes'
     else 'no' end
-  from pg_catalog.pg_namespace as n join pg_catalog.pg_class as c on c.relnamespace = n.oid
-  where n.nspname = 'evercache' and c.relname in ('meta', 'change_log', 'tables') having count(*) = 3`,
+  from log having count(*) = 3`,
   values: [],
 };
 
@@ -60,11 +77,12 @@ function tablesStatement(follow: readonly FollowedTable[]): Statement {
     select json_agg(json_build_object('name', coalesce(t.tbl, l.name), 'columns', t.columns,
       'triggers', g.switched_on, 'named', g.named,
       'sameTypes', t.types = (
-        select array_agg(a.atttypid::regtype order by w.place)
+        select array_agg(case when a.atttypid in (21, 23) then 20 when a.atttypid = 1043 then 25 else a.atttypid end::regtype
+          order by w.place)
         from unnest(t.key_columns || t.columns) with ordinality as w(name, place)
           join pg_catalog.pg_attribute as a on a.attrelid = l.id and a.attname = w.name),
       'related', exists (select from pg_catalog.pg_inherits where l.id in (inhrelid, inhparent)),
-      'subscribed', exists (select from pg_catalog.pg_subscription_rel where srrelid = l.id),
+      'subscribed', ${subscribedSql('l.id')},
       'trusted', pg_has_role((select nspowner from pg_catalog.pg_namespace where nspname = 'evercache'), l.owner, 'member')
     ) order by l.place)
     from (select f.place, c.oid as id, c.relowner as owner, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
@@ -75,11 +93,17 @@ function tablesStatement(follow: readonly FollowedTable[]): Statement {
     left join evercache.tables as t on parse_ident(t.tbl) = l.parts
     cross join lateral (
       select count(*) as switched_on,
-        count(*) filter (where tgargs = convert_to(t.tbl, getdatabaseencoding()) || '\\x00'::bytea) as named
+        count(*) filter (where tgargs = convert_to(t.tbl, getdatabaseencoding()) || decode('00', 'hex')) as named
       from pg_catalog.pg_trigger
       where tgrelid = l.id and tgname like 'evercache\\_%' and tgenabled = 'A') as g))::text`,
     values: [arrayLiteral(follow.map(({ name }) => name))],
   };
+}
+
+/** SQL: whether a subscription writes to it now. `table`: SQL of its oid. */
+export function subscribedSql(table: string): string {
+  return `exists (select from pg_catalog.pg_subscription_rel as r join pg_catalog.pg_subscription as s on s.oid = r.srsubid
+      where r.srrelid = ${table} and s.subenabled)`;
 }
 
 /** One each for INSERT, UPDATE, DELETE and TRUNCATE. */
@@ -107,11 +131,12 @@ function judge({ version, tables }: Found, follow: readonly FollowedTable[]): In
 /** What keeps changes of a table that is followed from being logged. */
 function lacks(name: string, found: Omit<Found['tables'][number], 'name' | 'columns'>): string | undefined {
   const { triggers, named, sameTypes, related, subscribed, trusted } = found;
-  if (!trusted) return `the change log belongs to a role that does not own table ${name}`;
+  if (!trusted)
+    return `the change log belongs to a role that does not own table ${name}: uninstall it, and install it as one that does`;
   if (triggers < TRIGGERS) return `triggers of the change log on table ${name} are missing or off`;
   if (named < TRIGGERS)
-    return `table ${name} had another name, and is logged under that one: it has to be installed again`;
-  if (sameTypes === false)
+    return `table ${name} is logged under another name, or by triggers of before: it has to be installed again`;
+  if (sameTypes !== true)
     return `columns of table ${name} are not those it was followed with: it has to be installed again`;
   if (related) return `table ${name} is a partition, or shares its rows with another table by inheritance`;
   if (subscribed) return `table ${name} is written to by a subscription, which fires no triggers of statements`;

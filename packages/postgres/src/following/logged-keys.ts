@@ -17,10 +17,14 @@ export class LoggedKeys {
   /** Why keys of the log are others than those of the readers; `undefined`: as far as can be known, they are the same. */
   async differenceBy(lease: Lease, tables: readonly string[], readers: readonly Reader[]): Promise<string | undefined> {
     const { rows } = await lease.run({ text: LOGGED, values: [arrayLiteral(tables)] });
+    const origins = readers.flatMap(({ key }) => key.flatMap(({ origin }) => (origin ? [String(origin.table)] : [])));
+    const views = await lease.run({ text: VIEWS, values: [arrayLiteral(origins)] });
+    const isView: IsView = ({ table }) => views.rows.some(([id]) => id === String(table));
     const followed = readers.flatMap((reader) => reader.follow.map(({ keys }) => ({ reader, keys })));
     for (const [index, { reader, keys }] of followed.entries()) {
       const logged = await this.#toLogged(tables[index]!, rows[index]![0]!, lease);
-      const difference = differenceOf(logged, keys, reader) ?? (await differenceOfFirst(logged, keys, reader, lease));
+      const difference =
+        differenceOf(logged, keys, reader, isView) ?? (await differenceOfFirst(logged, keys, reader, lease));
       if (difference !== undefined) return difference;
     }
     return undefined;
@@ -51,10 +55,24 @@ interface Logged {
   readonly table: string;
   readonly key: readonly string[];
   /** Those of the key, and those that are logged beside it. */
-  readonly columns: readonly DescribedColumn[];
+  readonly columns: readonly LoggedColumn[];
 }
 
-function differenceOf({ table, key, columns }: Logged, keys: TouchedKeys, reader: KeyOfReader): string | undefined {
+interface LoggedColumn extends DescribedColumn {
+  readonly origin: Origin;
+  /** Texts that are equal are the same, by its collation. */
+  readonly isExact: boolean;
+}
+
+/** What a column of a view is made of is not known. */
+type IsView = (origin: Origin) => boolean;
+
+function differenceOf(
+  { table, key, columns }: Logged,
+  keys: TouchedKeys,
+  reader: KeyOfReader,
+  isView: IsView,
+): string | undefined {
   if (typeof keys === 'object' && 'sql' in keys) return undefined;
   const names = keys === 'key' ? key : [keys.column];
   const logged = names.flatMap((name) => columns.filter((column) => column.name === name));
@@ -66,7 +84,8 @@ function differenceOf({ table, key, columns }: Logged, keys: TouchedKeys, reader
     const own = listed(reader.key.map(({ name }) => name));
     return `the change log knows the rows of table ${table} by ${listed(key)}, not by ${own}${advice('{ column } or { sql }')}`;
   }
-  if (logged.every(({ type }, index) => areSameTexts(type, reader.key[index] ?? reader.key[0]!))) return undefined;
+  if (logged.every((column, index) => areSameTexts(column, reader.key[index] ?? reader.key[0]!, isView)))
+    return undefined;
   return `the change log may write ${listed(names)} of table ${table} otherwise than the keys are read${advice('{ sql }')}`;
 }
 
@@ -97,16 +116,19 @@ function isListOfTexts(key: string, length: number): boolean {
 
 interface Found {
   readonly key: readonly string[];
-  readonly columns: readonly { readonly name: string; readonly type: number; readonly origin: Origin }[];
+  readonly columns: readonly (Omit<LoggedColumn, 'type'> & { readonly type: number })[];
 }
 
 const LOGGED = `select json_build_object('key', coalesce(t.key_columns, '{}'), 'columns', coalesce((
     select json_agg(json_build_object('name', a.attname, 'type', a.atttypid::int8,
+      'isExact', coalesce((select collisdeterministic from pg_catalog.pg_collation where oid = a.attcollation), true),
       'origin', json_build_object('table', a.attrelid::int8, 'column', a.attnum)))
     from pg_catalog.pg_attribute as a
     where a.attrelid = to_regclass(f.name) and a.attname = any(t.key_columns || t.columns)), '[]'))::text
   from unnest($1::text::text[]) with ordinality as f(name, place) left join evercache.tables as t on t.tbl = f.name
   order by f.place`;
+
+const VIEWS = `select oid::text from pg_catalog.pg_class where oid = any($1::text::oid[]) and relkind in ('v', 'm')`;
 
 const DATE = 1082;
 /**
@@ -124,14 +146,22 @@ const INTEGERS: ReadonlySet<number> = new Set([20, 21, 23]);
 /** text, varchar. */
 const TEXTS: ReadonlySet<number> = new Set([25, 1043]);
 
-/** Whether a value of a type, as the log writes it, is the text of the same value in the column of the key. */
-function areSameTexts(logged: ResolvedType, { type: read, origin }: DescribedColumn): boolean {
-  if ([INTEGERS, TEXTS].some((types) => isOf(types, logged) && isOf(types, read))) return true;
+/** Besides these: bool, "char", name, oid, date, uuid. Of others, equal values may be different texts: 7 and 7.00. */
+const EXACT: ReadonlySet<number> = new Set([16, 18, 19, 26, DATE, 2950]);
+
+/** Whether a value of a column, as the log writes it, is the text of the equal value in the column of the key. */
+function areSameTexts(column: LoggedColumn, { type: read, origin: found }: DescribedColumn, isView: IsView): boolean {
+  const logged = column.type;
+  const origin = found === undefined || isView(found) ? undefined : found;
+  const isItself = origin?.table === column.origin.table && origin.column === column.origin.column;
+  if (isOf(INTEGERS, logged) && isOf(INTEGERS, read)) return true;
+  if (isOf(TEXTS, logged) && isOf(TEXTS, read)) return isItself || column.isExact;
   // A text that is no column of a table may have been made of anything.
   if (isOf(TEXTS, read) && origin === undefined) return !UP_TO_THE_SESSION.has(logged.type);
   const isSameType = logged.type === read.type && logged.isArray === read.isArray;
   // Dates in an array are written as the session writes them.
-  return isSameType && !READ_OTHERWISE.has(logged.type) && !(logged.isArray && logged.type === DATE);
+  if (!isSameType || READ_OTHERWISE.has(logged.type) || (logged.isArray && logged.type === DATE)) return false;
+  return isItself || origin === undefined || isOf(EXACT, logged);
 }
 
 function isOf(types: ReadonlySet<number>, { type, isArray }: ResolvedType): boolean {

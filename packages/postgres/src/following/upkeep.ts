@@ -39,8 +39,8 @@ export class Upkeep {
 
   async #run(standby: boolean): Promise<void> {
     try {
-      // A turn each for what is left: none holds the connection or the log for long, however much there is.
-      while ((await this.#turn(standby)) >= PRUNED_AT_ONCE);
+      // What is left has its turn beside the next refresh: so none holds the connection for long, or is begun after a stop.
+      if ((await this.#turn(standby)) >= PRUNED_AT_ONCE) this.#doneAt = Number.NEGATIVE_INFINITY;
     } catch (error) {
       this.#status.lookedAfter(undefined, error instanceof Error ? error.message : String(error));
     }

@@ -15,9 +15,11 @@ const LOCK = `hashtextextended('evercache.push', 0)`;
 /** What is seen, as the next look asks from it: `xmin:xmax:running,running`. */
 type Snapshot = string;
 
-/** The last: whether the log is a plain table. Of a view somebody else might have made we would call functions. */
+/** The last: whether the log is a plain table. Of a view or a type of somebody else we would call functions. */
 export const FACTS: string = `select pg_is_in_recovery()::text, pg_current_snapshot()::text, pg_backend_pid()::text,
-  (select (relkind = 'r' and not relrowsecurity)::text from pg_class where oid = to_regclass('evercache.change_log'))`;
+  (select (c.relkind = 'r' and not c.relrowsecurity and exists (select from pg_attribute as a
+      where a.attrelid = c.oid and a.attname = 'xid' and a.atttypid = 'pg_catalog.xid8'::regtype and a.attgenerated = ''))::text
+    from pg_class as c where c.oid = to_regclass('evercache.change_log'))`;
 
 export const LISTEN: string = `listen ${CHANNEL}`;
 
