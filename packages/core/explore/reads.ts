@@ -53,7 +53,11 @@ export function begin(world: World, read: Pick<Read, 'name' | 'keys' | 'fresh' |
     atStart,
   };
   world.reads.add(begun);
-  for (const key of read.keys) mayAsk(world, key);
+  for (const key of read.keys) {
+    mayAsk(world, key);
+    // Something is held when it is wanted: by the time of its turn that may have been invalidated.
+    if (read.fresh && world.cache.has(key)) world.known.of(key).isAllowed = true;
+  }
   return begun;
 }
 

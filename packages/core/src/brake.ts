@@ -47,8 +47,10 @@ export class Brake {
 
   ended({ kind, reason, outcome }: RefreshReport): void {
     const { clock, longest } = this.#options;
-    if (reason === 'resync') this.#resyncs += 1;
-    else if (kind === 'delta' && outcome !== 'failed') this.#resyncs = 0;
+    if (outcome !== 'failed') {
+      if (reason === 'resync') this.#resyncs += 1;
+      else if (kind === 'delta') this.#resyncs = 0;
+    }
     if (this.#resyncs < 2) {
       this.#letGo();
       return;

@@ -19,6 +19,8 @@ interface OwnEntriesOptions<T> {
 
 /** Entries handled before others get their turn: about a millisecond. */
 const DUE_AT_A_TIME = 1_000;
+/** More of those that readers wait for, as an outage begins: some milliseconds. */
+const SETTLED_AT_A_TIME = 4_000;
 
 export class OwnEntries<T> {
   readonly #options: OwnEntriesOptions<T>;
@@ -113,15 +115,19 @@ export class OwnEntries<T> {
   settleAll(now: number): void {
     // It goes on where it stands, whatever keys come and go meanwhile: those that come are settled twice.
     this.#unsettled = this.#late.keys();
-    for (let left = DUE_AT_A_TIME; left > 0 && this.#unsettled !== undefined; left -= 1) this.#settleNext(now);
+    this.#settleSome(now);
   }
 
   /** Handles what has fallen due: some of it, where it is much. */
   age(now: number): void {
+    this.#ageSome(now);
+    // Afterwards: what has fallen due would be taken for fresh meanwhile.
+    this.#settleSome(now);
+  }
+
+  #ageSome(now: number): void {
     for (let left = DUE_AT_A_TIME; left > 0; left -= 1) {
-      if (this.#unsettled !== undefined) {
-        this.#settleNext(now);
-      } else if (now - this.#fresh.first > this.#options.ttl) {
+      if (now - this.#fresh.first > this.#options.ttl) {
         const key = this.#fresh.firstKey!;
         this.put(key, this.#options.shown(key)!, this.#fresh.first, now);
       } else if (now - this.#late.first > this.#maxAge) {
@@ -132,15 +138,17 @@ export class OwnEntries<T> {
     }
   }
 
-  #settleNext(now: number): void {
-    const { done, value: key } = this.#unsettled!.next();
-    if (done === true) {
-      this.#unsettled = undefined;
-    } else if (now - this.#late.get(key)! > this.#maxAge) {
-      this.#drop(key);
-    } else {
-      const hidden = this.#hidden.get(key);
-      this.#showLate(key, hidden === undefined ? this.#options.shown(key)! : hidden);
+  #settleSome(now: number): void {
+    for (let left = SETTLED_AT_A_TIME; left > 0 && this.#unsettled !== undefined; left -= 1) {
+      const { done, value: key } = this.#unsettled.next();
+      if (done === true) {
+        this.#unsettled = undefined;
+      } else if (now - this.#late.get(key)! > this.#maxAge) {
+        this.#drop(key);
+      } else {
+        const hidden = this.#hidden.get(key);
+        this.#showLate(key, hidden === undefined ? this.#options.shown(key)! : hidden);
+      }
     }
   }
 

@@ -1,15 +1,16 @@
-/** Thousands of entries that are past their ttl, as an outage begins and ends: shown and hidden a thousand at a time. */
+/** Thousands of entries that are past their ttl, as an outage begins and ends: shown and hidden some thousands at a time. */
 import { expect, test } from 'vitest';
 import type { TTLCacheService } from '../src/index.ts';
 import { load, type SetUp, setUp } from './support/set-up.ts';
 
-const ROWS = Array.from({ length: 3_500 }, (_, index) => [`key ${index}`, `value ${index}`] as const);
+const ROWS = Array.from({ length: 9_000 }, (_, index) => [`key ${index}`, `value ${index}`] as const);
 
 /** All of them are late, and hidden as long as the source answers. */
 async function late(): Promise<SetUp<string>> {
   const set = setUp<string>({
     methods: ['fetchMany'],
     rows: ROWS,
+    maxEntries: 10_000,
     ttl: '1m',
     staleIfError: '1h',
     maxAbsentPerSecond: 1,
@@ -40,11 +41,11 @@ const staleHit = (cache: TTLCacheService<string>, key: string): unknown[] => {
   return [cache.get(key), cache.stats().staleHits - before];
 };
 
-test('the first thousand are shown as the outage is noticed, the others in the next turns', async () => {
+test('the first thousands are shown as the outage is noticed, the others in the next turns', async () => {
   const set = await late();
   await fail(set);
-  expect(await turns(set)).toEqual([1_000, 2_000, 3_000, 3_500]);
-  expect(staleHit(set.cache, 'key 3400')).toEqual(['value 3400', 1]);
+  expect(await turns(set)).toEqual([4_000, 8_000, 9_000]);
+  expect(staleHit(set.cache, 'key 8400')).toEqual(['value 8400', 1]);
   await set.cache.stop();
 });
 
@@ -60,10 +61,10 @@ test('an outage that ends before all are shown hides them again, in turns as wel
   const set = await late();
   await fail(set);
   await set.clock.advance(1);
-  expect(set.cache.size).toBe(2_000);
+  expect(set.cache.size).toBe(8_000);
   set.source.behave('answer');
   await set.cache.fetch('key 0', { fresh: true });
-  expect(await turns(set)).toEqual([1_000, 1]);
+  expect(await turns(set)).toEqual([4_000, 1]);
   expect(staleHit(set.cache, 'key 0')).toEqual(['value 0', 0]);
   await set.cache.stop();
 });
@@ -71,9 +72,9 @@ test('an outage that ends before all are shown hides them again, in turns as wel
 test('what comes and goes meanwhile is left as it is', async () => {
   const set = await late();
   await fail(set);
-  await set.cache.invalidate(['key 3000', 'key 3001']);
-  expect((await turns(set)).at(-1)).toBe(3_498);
-  expect(set.cache.inspect('key 3000').state).toBe('unknown');
+  await set.cache.invalidate(['key 8000', 'key 8001']);
+  expect((await turns(set)).at(-1)).toBe(8_998);
+  expect(set.cache.inspect('key 8000').state).toBe('unknown');
   await set.cache.stop();
 });
 
@@ -82,4 +83,22 @@ test('a stop ends it, and leaves no timer', async () => {
   await fail(set);
   await set.cache.stop();
   expect([set.clock.pendingTimers, set.cache.size]).toEqual([0, 0]);
+});
+
+test('what falls due meanwhile does not wait: nothing past its ttl is taken for fresh', async () => {
+  const set = await late();
+  const { cache, clock, source } = set;
+  source.rows.set('q', 'q');
+  await cache.fetch('q');
+  await clock.advance(59_999);
+  await fail(set);
+  await clock.advance(1);
+  source.behave('answer');
+  await cache.fetch('key 0', { fresh: true });
+  // Thousands have yet to be hidden.
+  expect(cache.size).toBeGreaterThan(1_000);
+  await clock.advance(2);
+  const calls = source.count();
+  expect([cache.inspect('q').state, await cache.fetch('q'), source.count() - calls]).toEqual(['unknown', 'q', 1]);
+  await cache.stop();
 });

@@ -130,7 +130,7 @@ export const WAITING: readonly Fault[] = [
     name: 'rings wait after a resync because there was another one before',
     promise: 1,
     file: 'brake.ts',
-    find: "else if (kind === 'delta' && outcome !== 'failed') this.#resyncs = 0;",
+    find: "else if (kind === 'delta') this.#resyncs = 0;",
     replace: '',
     caughtBy: {
       file: 'brake.test.ts',
