@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { startPrivatePostgres } from '../test/support/private-postgres.ts';
 import type { Bench, BenchOptions, BenchReport, Measurement, Target } from './bench.ts';
 import { ours } from './check/better.ts';
-import { measureInMemory } from './refresh/in-memory.ts';
+import { IN_MEMORY_ROUNDS, measureInMemory } from './refresh/in-memory.ts';
 import { measureMirror } from './refresh/mirror.ts';
-import { push } from './refresh/push.ts';
-import { measureRows } from './refresh/rows.ts';
+import { push, settings as pushSettings } from './refresh/push.ts';
+import { measureRows, ROWS_ROUNDS } from './refresh/rows.ts';
 import { versionOfPostgres, versionsOf } from './versions.ts';
 
 const ROWS = 100_000;
@@ -44,7 +44,12 @@ async function run({ quick, large, progress }: BenchOptions): Promise<BenchRepor
     parts.push(await push({ url: await server.createDatabase(), quick, progress }));
     const measurements = parts.flatMap((part) => part.measurements);
     return {
-      settings: { rows: sizes, server: SETTINGS },
+      settings: {
+        rows: sizes,
+        server: SETTINGS,
+        rounds: { inMemory: IN_MEMORY_ROUNDS, rows: ROWS_ROUNDS },
+        push: pushSettings,
+      },
       versions: await versions(server.url),
       measurements,
       targets: [...parts.flatMap((part) => part.targets), ...compareSizes(measurements, sizes)],

@@ -22,9 +22,12 @@ interface Part {
   readonly targets: Target[];
 }
 
+/** Of each comparison. */
+export const IN_MEMORY_ROUNDS = 7;
+
 export async function measureInMemory({ quick, progress }: Pick<BenchOptions, 'quick' | 'progress'>): Promise<Part> {
   const keys = quick ? 1000 : 100_000;
-  const rounds = quick ? 2 : 7;
+  const rounds = quick ? 2 : IN_MEMORY_ROUNDS;
   const measurements: Measurement[] = [];
   const ratios: number[] = [];
   for (const name of ['all new', 'all changed', '1 % changed'] as const) {

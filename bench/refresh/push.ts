@@ -19,7 +19,7 @@ export interface PushBenchOptions {
   readonly progress: (text: string) => void;
 }
 
-const settings = {
+export const settings = {
   rows: 20_000,
   writers: { processes: 2, clientsPerProcess: 4 },
   /** Many short ones: what else the machine does disturbs all contenders alike. */

@@ -29,8 +29,11 @@ interface Part {
 const DELAYS = [0, 1];
 const CHANGED = [0, 10, 1000];
 
+/** Of each kind of refresh. */
+export const ROWS_ROUNDS = 40;
+
 export async function measureRows({ databaseUrl, rows, quick, progress }: RowsBenchOptions): Promise<Part> {
-  const rounds = quick ? 3 : 40;
+  const rounds = quick ? 3 : ROWS_ROUNDS;
   const admin = new pg.Client({ connectionString: databaseUrl });
   await admin.connect();
   const proxy = await startProxy(databaseUrl);

@@ -9,9 +9,14 @@ const TABLES = ['public.agent_configurations', 'public.agent_tools', 'public.too
 
 const SQL_FILE = createRequire(import.meta.url).resolve('@evercache/postgres/sql/change-log-1.sql');
 
-/** Which of them are logged already, and logged right: a trigger may have been dropped or disabled since. */
-const FOLLOWED = `select array(select tbl from evercache.tables
-  where tbl not in (select tbl from evercache.problems() where tbl is not null)) as tables`;
+/**
+ * Which of them are logged already, as well as that can be: a trigger that was dropped or disabled can be put back, what a
+ * subscription writes or a table with children has to be mended by others.
+ */
+const FOLLOWED = `select array(select t.tbl from evercache.tables as t
+  where evercache.refusal(evercache.relation_of(t.tbl)) is not null or not exists (
+    select from evercache.problems() as p where p.tbl = t.tbl and p.problem not like '%subscription%'
+      and p.problem not like 'belongs to%')) as tables`;
 
 /**
  * Installs the log where it is missing. Somebody who may not (another role owns the log, a server older than 14) has a
@@ -41,7 +46,8 @@ async function install(connection: ScriptConnection): Promise<void> {
 }
 
 async function missingIn(connection: ScriptConnection): Promise<readonly string[]> {
-  const { rows } = await connection.query(`select to_regclass('evercache.tables') is not null as "isThere"`);
+  const { rows } = await connection.query(`select to_regclass('evercache.tables') is not null
+    and to_regprocedure('evercache.relation_of(text)') is not null as "isThere"`);
   if (rows[0]?.isThere !== true) return TABLES;
   const { rows: found } = await connection.query(FOLLOWED);
   const followed = found[0]?.tables as readonly string[];

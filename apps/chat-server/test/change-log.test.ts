@@ -28,6 +28,24 @@ describe.each(bothDatabases)('the change log on %s', (_, use) => {
     expect(mended).toEqual({ tables: 3 });
   });
 
+  it('is mended for the other tables where one cannot be followed, and that one is left alone', async () => {
+    await given.database.query('create table child () inherits (tools)');
+    await given.database.query('drop trigger evercache_update on agent_tools');
+    const marks = (): Promise<unknown[]> =>
+      given.database.query(`select count(*)::int from evercache.change_log where tbl = 'public.tools'`);
+    const before = await marks();
+    expect(await install()).toEqual([]);
+    expect(await marks()).toEqual(before);
+    expect(await problems()).toEqual([{ tbl: 'public.tools', problem: 'has tables that inherit from it' }]);
+    await given.database.query('drop table child');
+  });
+
+  it('is mended where it is of an older layout', async () => {
+    await given.database.query('drop function evercache.relation_of(text) cascade');
+    expect(await install()).toEqual([]);
+    expect(await problems()).toEqual([]);
+  });
+
   it('is left alone where nothing is missing, so that no cache reads everything because of a start', async () => {
     const entries = (): Promise<unknown[]> => given.database.query('select xid, op from evercache.change_log');
     const before = await entries();

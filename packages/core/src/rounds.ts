@@ -84,7 +84,9 @@ export class Rounds<T> {
       removed: removed.length,
       unchanged,
       quarantined,
-      sampleKeys: Object.freeze([...added, ...updated, ...removed].slice(0, SAMPLE_KEYS)),
+      sampleKeys: Object.freeze(
+        [added, updated, removed].flatMap((keys) => keys.slice(0, SAMPLE_KEYS)).slice(0, SAMPLE_KEYS),
+      ),
       tookMs: this.#parts.now() - startedAt,
       ...(held > 0 && { held }),
       ...(error === undefined ? {} : { error }),

@@ -69,6 +69,17 @@ export const AGES: readonly Fault[] = [
     },
   },
   {
+    name: 'what falls due waits until all late entries are shown or hidden',
+    promise: 10,
+    file: 'own-entries.ts',
+    find: '    this.#ageSome(now);',
+    replace: '    if (this.#unsettled === undefined) this.#ageSome(now);',
+    caughtBy: {
+      file: 'late-entries.test.ts',
+      title: 'what falls due meanwhile does not wait: nothing past its ttl is taken for fresh',
+    },
+  },
+  {
     name: 'an entry is late at its ttl, not past it',
     promise: 10,
     file: 'own-entries.ts',
