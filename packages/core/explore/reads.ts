@@ -56,9 +56,17 @@ export function begin(world: World, read: Pick<Read, 'name' | 'keys' | 'fresh' |
   for (const key of read.keys) {
     mayAsk(world, key);
     // Something is held when it is wanted: by the time of its turn that may have been invalidated.
-    if (read.fresh && world.cache.has(key)) world.known.of(key).isAllowed = true;
+    if (isHeldAndAskedFor(world, key, read.fresh)) world.known.of(key).isAllowed = true;
   }
   return begun;
+}
+
+/** Is something held under this key, and does a read ask for it all the same? */
+function isHeldAndAskedFor({ cache, known, now, maxAge }: World, key: string, fresh: boolean): boolean {
+  const { state, quarantined } = cache.inspect(key);
+  const { visibleAt } = known.of(key);
+  const isInReserve = visibleAt !== undefined && now - visibleAt <= maxAge;
+  return quarantined !== undefined || (state === 'fresh' ? fresh : state === 'stale' || isInReserve);
 }
 
 /** A read of this key begins: it may ask the source, be it now or when it gets there. */

@@ -137,10 +137,7 @@ json_build_array(m.version, m.installed_at,
       from pg_catalog.pg_trigger as g where g.tgrelid = f.id and not g.tgisinternal),
       (select c.relhassubclass from pg_catalog.pg_class as c where c.oid = f.id),
       exists (select from pg_catalog.pg_inherits where inhrelid = f.id),
-      ${subscribedSql('f.id')},
-      (select json_agg(a.atttypid order by a.attnum)
-        from evercache.tables as t join pg_catalog.pg_attribute as a on a.attname = any(t.key_columns || t.columns)
-        where t.tbl = f.name and a.attrelid = f.id)))
+      ${subscribedSql('f.id')}))
     from (select n.name, to_regclass(n.name)::oid as id from unnest(${tables}) as n(name)) as f),
   ${columnsSql(request.readers)}),
 (select coalesce(json_agg(distinct id), '[]') from evercache_logged where xid >= pg_snapshot_xmin(pg_current_snapshot())),
