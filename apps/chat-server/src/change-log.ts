@@ -15,8 +15,8 @@ const SQL_FILE = createRequire(import.meta.url).resolve('@evercache/postgres/sql
  */
 const FOLLOWED = `select array(select t.tbl from evercache.tables as t
   where evercache.refusal(evercache.relation_of(t.tbl)) is not null or not exists (
-    select from evercache.problems() as p where p.tbl = t.tbl and p.problem not like '%subscription%'
-      and p.problem not like 'belongs to%')) as tables`;
+    select p.problem from evercache.problems() as p where p.tbl = t.tbl
+    except select * from evercache.beyond_mending(evercache.relation_of(t.tbl)))) as tables`;
 
 /**
  * Installs the log where it is missing. Somebody who may not (another role owns the log, a server older than 14) has a

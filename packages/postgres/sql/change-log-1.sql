@@ -125,6 +125,21 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from pg_class c where c.oid = relation
 $$;
 
+-- What is wrong with how this relation is logged, and stays wrong when it is followed again.
+create or replace function evercache.beyond_mending(relation oid) returns setof text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select evercache.refusal(relation) where evercache.refusal(relation) is not null
+  union all
+  select 'is written to by a subscription, and that fires no triggers of statements' where exists (
+    select from pg_subscription_rel r join pg_subscription s on s.oid = r.srsubid
+    where r.srrelid = relation and s.subenabled
+  )
+  union all
+  select 'belongs to a role that the owner of the log is no member of' from pg_class c
+    where c.oid = relation and not pg_has_role(
+      (select nspowner from pg_namespace where nspname = 'evercache'), c.relowner, 'member')
+$$;
+
 -- Forgets tables that are gone or have another name now, and functions whose table was dropped.
 create or replace function evercache.tidy() returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -357,13 +372,13 @@ begin
   if not pg_try_advisory_xact_lock(hashtextextended('evercache.prune', 0)) then return 0; end if;
   if evercache.from_another_server() then return evercache.restart(); end if;
   -- No more in one transaction than takes a second or two, however much there is.
-  select l.xid into last_of_many from evercache.change_log l where l.xid < boundary order by l.xid offset 199999 limit 1;
+  last_of_many := coalesce((
+    select l.xid from evercache.change_log l where l.xid < boundary order by l.xid offset 199999 limit 1
+  ), boundary);
   select l.xid into kept from evercache.change_log l
-    where l.xid < boundary and (last_of_many is null or l.xid <= last_of_many)
-      and l.at >= clock_timestamp() - retention order by l.xid limit 1;
+    where l.xid < boundary and l.xid <= last_of_many and l.at >= clock_timestamp() - retention order by l.xid limit 1;
   select l.xid into latest from evercache.change_log l
-    where l.xid < least(boundary, kept) and (last_of_many is null or l.xid <= last_of_many)
-    order by l.xid desc limit 1;
+    where l.xid < least(boundary, kept) and l.xid <= last_of_many order by l.xid desc limit 1;
   if not found then return 0; end if;
   -- No further than what is removed: a floor above the position of a reader costs it a resync.
   update evercache.meta set floor = greatest(floor, (latest::text::numeric + 1)::text::xid8);
@@ -385,17 +400,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   union all
   select l.tbl, 'is gone or has another name' from listed l where l.relation is null
   union all
-  select f.tbl, evercache.refusal(f.relation) from followed f where evercache.refusal(f.relation) is not null
-  union all
-  select f.tbl, 'is written to by a subscription, and that fires no triggers of statements' from followed f
-    where exists (
-      select from pg_subscription_rel r join pg_subscription s on s.oid = r.srsubid
-      where r.srrelid = f.relation and s.subenabled
-    )
-  union all
-  select f.tbl, 'belongs to a role that the owner of the log is no member of'
-    from followed f join pg_class c on c.oid = f.relation
-    where not pg_has_role((select nspowner from pg_namespace where nspname = 'evercache'), c.relowner, 'member')
+  select f.tbl, b.problem from followed f cross join evercache.beyond_mending(f.relation) as b(problem)
   union all
   select f.tbl, 'has no trigger evercache_' || w.event from followed f cross join wanted w
     where not exists (select from ours o where o.relation = f.relation and o.name = 'evercache_' || w.event)

@@ -70,7 +70,10 @@ interface Found {
   }[];
 }
 
-/** By the parts of a name and not by `quote_ident`: the session may be one that quotes all names. */
+/**
+ * By the parts of a name and not by `quote_ident`: the session may be one that quotes all names. Readers may not call
+ * what the log calls for itself, so types are classed here as by `evercache.types_of`.
+ */
 function tablesStatement(follow: readonly FollowedTable[]): Statement {
   return {
     text: `select json_build_object('version', (select max(version) from evercache.meta), 'tables', (

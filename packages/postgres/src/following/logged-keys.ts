@@ -16,25 +16,22 @@ export class LoggedKeys {
 
   /** Why keys of the log are others than those of the readers; `undefined`: as far as can be known, they are the same. */
   async differenceBy(lease: Lease, tables: readonly string[], readers: readonly Reader[]): Promise<string | undefined> {
-    const { rows } = await lease.run({ text: LOGGED, values: [arrayLiteral(tables)] });
     const origins = readers.flatMap(({ key }) => key.flatMap(({ origin }) => (origin ? [String(origin.table)] : [])));
-    const views = await lease.run({ text: VIEWS, values: [arrayLiteral(origins)] });
-    const isView: IsView = ({ table }) => views.rows.some(([id]) => id === String(table));
+    const { rows } = await lease.run({ text: LOGGED, values: [arrayLiteral(tables), arrayLiteral(origins)] });
     const followed = readers.flatMap((reader) => reader.follow.map(({ keys }) => ({ reader, keys })));
     for (const [index, { reader, keys }] of followed.entries()) {
       const logged = await this.#toLogged(tables[index]!, rows[index]![0]!, lease);
-      const difference =
-        differenceOf(logged, keys, reader, isView) ?? (await differenceOfFirst(logged, keys, reader, lease));
+      const difference = differenceOf(logged, keys, reader) ?? (await differenceOfFirst(logged, keys, reader, lease));
       if (difference !== undefined) return difference;
     }
     return undefined;
   }
 
   async #toLogged(table: string, text: string, lease: Lease): Promise<Logged> {
-    const { key, columns } = JSON.parse(text) as Found;
+    const { key, columns, views } = JSON.parse(text) as Found;
     const found = columns.map(({ type }) => type);
     const types = await this.#catalog.resolve(found, lease);
-    return { table, key, columns: columns.map((column, index) => ({ ...column, type: types[index]! })) };
+    return { table, key, columns: columns.map((column, index) => ({ ...column, type: types[index]! })), views };
   }
 }
 
@@ -56,6 +53,8 @@ interface Logged {
   readonly key: readonly string[];
   /** Those of the key, and those that are logged beside it. */
   readonly columns: readonly LoggedColumn[];
+  /** Of the relations that the keys are read from: what a column of a view is made of is not known. */
+  readonly views: readonly number[];
 }
 
 interface LoggedColumn extends DescribedColumn {
@@ -64,14 +63,10 @@ interface LoggedColumn extends DescribedColumn {
   readonly isExact: boolean;
 }
 
-/** What a column of a view is made of is not known. */
-type IsView = (origin: Origin) => boolean;
-
 function differenceOf(
-  { table, key, columns }: Logged,
+  { table, key, columns, views }: Logged,
   keys: TouchedKeys,
   reader: KeyOfReader,
-  isView: IsView,
 ): string | undefined {
   if (typeof keys === 'object' && 'sql' in keys) return undefined;
   const names = keys === 'key' ? key : [keys.column];
@@ -84,7 +79,7 @@ function differenceOf(
     const own = listed(reader.key.map(({ name }) => name));
     return `the change log knows the rows of table ${table} by ${listed(key)}, not by ${own}${advice('{ column } or { sql }')}`;
   }
-  if (logged.every((column, index) => areSameTexts(column, reader.key[index] ?? reader.key[0]!, isView)))
+  if (logged.every((column, index) => areSameTexts(column, reader.key[index] ?? reader.key[0]!, views)))
     return undefined;
   return `the change log may write ${listed(names)} of table ${table} otherwise than the keys are read${advice('{ sql }')}`;
 }
@@ -114,8 +109,7 @@ function isListOfTexts(key: string, length: number): boolean {
   }
 }
 
-interface Found {
-  readonly key: readonly string[];
+interface Found extends Pick<Logged, 'key' | 'views'> {
   readonly columns: readonly (Omit<LoggedColumn, 'type'> & { readonly type: number })[];
 }
 
@@ -124,11 +118,11 @@ const LOGGED = `select json_build_object('key', coalesce(t.key_columns, '{}'), '
       'isExact', coalesce((select collisdeterministic from pg_catalog.pg_collation where oid = a.attcollation), true),
       'origin', json_build_object('table', a.attrelid::int8, 'column', a.attnum)))
     from pg_catalog.pg_attribute as a
-    where a.attrelid = to_regclass(f.name) and a.attname = any(t.key_columns || t.columns)), '[]'))::text
+    where a.attrelid = to_regclass(f.name) and a.attname = any(t.key_columns || t.columns)), '[]'),
+    'views', coalesce((select json_agg(v.oid::int8) from pg_catalog.pg_class as v
+      where v.oid = any($2::text::oid[]) and v.relkind in ('v', 'm')), '[]'))::text
   from unnest($1::text::text[]) with ordinality as f(name, place) left join evercache.tables as t on t.tbl = f.name
   order by f.place`;
-
-const VIEWS = `select oid::text from pg_catalog.pg_class where oid = any($1::text::oid[]) and relkind in ('v', 'm')`;
 
 const DATE = 1082;
 /**
@@ -150,9 +144,13 @@ const TEXTS: ReadonlySet<number> = new Set([25, 1043]);
 const EXACT: ReadonlySet<number> = new Set([16, 18, 19, 26, DATE, 2950]);
 
 /** Whether a value of a column, as the log writes it, is the text of the equal value in the column of the key. */
-function areSameTexts(column: LoggedColumn, { type: read, origin: found }: DescribedColumn, isView: IsView): boolean {
+function areSameTexts(
+  column: LoggedColumn,
+  { type: read, origin: found }: DescribedColumn,
+  views: Logged['views'],
+): boolean {
   const logged = column.type;
-  const origin = found === undefined || isView(found) ? undefined : found;
+  const origin = found === undefined || views.includes(found.table) ? undefined : found;
   const isItself = origin?.table === column.origin.table && origin.column === column.origin.column;
   if (isOf(INTEGERS, logged) && isOf(INTEGERS, read)) return true;
   if (isOf(TEXTS, logged) && isOf(TEXTS, read)) return isItself || column.isExact;

@@ -38,25 +38,20 @@ export class Upkeep {
   }
 
   async #run(standby: boolean): Promise<void> {
+    const signal = AbortSignal.timeout(DEADLINE_MS);
     try {
-      // What is left has its turn beside the next refresh: so none holds the connection for long, or is begun after a stop.
-      if ((await this.#turn(standby)) >= PRUNED_AT_ONCE) this.#doneAt = Number.NEGATIVE_INFINITY;
+      const lease = await this.#database.lease({ signal, snapshot: false, writes: !standby });
+      try {
+        const removed = standby ? 0 : Number((await lease.run(PRUNE)).rows[0]?.[0]);
+        const { rows } = await lease.run(SIZE);
+        this.#status.lookedAfter({ rows: Number(rows[0]?.[0]), oldest: rows[0]?.[1] ?? null });
+        // What is left has its turn beside the next refresh: so none holds the connection for long, or is begun after a stop.
+        if (removed >= PRUNED_AT_ONCE) this.#doneAt = Number.NEGATIVE_INFINITY;
+      } finally {
+        await lease.end();
+      }
     } catch (error) {
       this.#status.lookedAfter(undefined, error instanceof Error ? error.message : String(error));
-    }
-  }
-
-  /** How many entries it has removed. */
-  async #turn(standby: boolean): Promise<number> {
-    const signal = AbortSignal.timeout(DEADLINE_MS);
-    const lease = await this.#database.lease({ signal, snapshot: false, writes: !standby });
-    try {
-      const removed = standby ? 0 : Number((await lease.run(PRUNE)).rows[0]?.[0]);
-      const { rows } = await lease.run(SIZE);
-      this.#status.lookedAfter({ rows: Number(rows[0]?.[0]), oldest: rows[0]?.[1] ?? null });
-      return removed;
-    } finally {
-      await lease.end();
     }
   }
 }
