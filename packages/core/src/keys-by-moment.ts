@@ -49,12 +49,13 @@ export class KeysByMoment {
   }
 
   set(key: string, moment: number): void {
-    const place = this.#places.get(key) ?? this.size;
-    if (place === this.#keys.length) this.#resize(2 * place);
-    this.#places.delete(key);
-    this.#place(key, this.#inTicks(moment), place);
-    this.#up(place);
-    this.#down(place);
+    const known = this.#places.get(key);
+    const ticks = this.#inTicks(moment);
+    if (this.size === this.#keys.length) this.#resize(2 * this.size);
+    // Out of the map and in again, so that it is the last there: in the heap it has its place meanwhile.
+    const size = known === undefined ? this.size + 1 : this.size;
+    if (known !== undefined) this.#places.delete(key);
+    this.#sift(key, ticks, known ?? size - 1, size);
   }
 
   delete(key: string): boolean {
@@ -65,9 +66,7 @@ export class KeysByMoment {
     const [lastKey, lastTicks] = [this.#keys[last]!, this.#ticks[last]!];
     this.#keys[last] = undefined;
     if (place < last) {
-      this.#place(lastKey, lastTicks, place);
-      this.#up(place);
-      this.#down(place);
+      this.#sift(lastKey, lastTicks, place, last);
     }
     if (last > FEWEST_PLACES && last < this.#keys.length / 4) this.#resize(this.#keys.length / 2);
     return true;
@@ -101,34 +100,35 @@ export class KeysByMoment {
     this.#places.set(key, place);
   }
 
-  #up(from: number): void {
+  /** Places a key where it belongs, at `from` or above or below it, in a heap of so many. */
+  #sift(key: string, ticks: number, from: number, size: number): void {
+    const place = this.#roomAbove(ticks, from);
+    this.#place(key, ticks, place < from ? place : this.#roomBelow(ticks, from, size));
+  }
+
+  /** Moves what is later than this down, as far as it stands above a place; answers which place is left. */
+  #roomAbove(ticks: number, from: number): number {
     let place = from;
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      if (this.#ticks[parent]! <= this.#ticks[place]!) return;
-      this.#swap(parent, place);
+      if (this.#ticks[parent]! <= ticks) return place;
+      this.#place(this.#keys[parent]!, this.#ticks[parent]!, place);
       place = parent;
     }
+    return place;
   }
 
-  #down(from: number): void {
-    const { size } = this;
+  /** Moves what is earlier than this up, as far as it stands below a place; answers which place is left. */
+  #roomBelow(ticks: number, from: number, size: number): number {
     let place = from;
     for (;;) {
       const left = 2 * place + 1;
+      if (left >= size) return place;
       const right = left + 1;
-      let least = place;
-      if (left < size && this.#ticks[left]! < this.#ticks[least]!) least = left;
-      if (right < size && this.#ticks[right]! < this.#ticks[least]!) least = right;
-      if (least === place) return;
-      this.#swap(least, place);
+      const least = right < size && this.#ticks[right]! < this.#ticks[left]! ? right : left;
+      if (this.#ticks[least]! >= ticks) return place;
+      this.#place(this.#keys[least]!, this.#ticks[least]!, place);
       place = least;
     }
-  }
-
-  #swap(a: number, b: number): void {
-    const [key, ticks] = [this.#keys[a]!, this.#ticks[a]!];
-    this.#place(this.#keys[b]!, this.#ticks[b]!, a);
-    this.#place(key, ticks, b);
   }
 }

@@ -74,6 +74,13 @@ describe('keys by moment', () => {
     expect(drain(keys)).toEqual(['before', 'odd', 'at most', 'beyond', 'far beyond']);
   });
 
+  test('rounds none more often than the others where it is a key of its own that moves so far', () => {
+    const keys = new KeysByMoment();
+    for (const key of ['moves', 'stays', 'stays as well']) keys.set(key, 1_000);
+    keys.set('moves', 2 ** 31 + 1_000);
+    expect(['moves', 'stays', 'stays as well'].map((key) => keys.get(key))).toEqual([2 ** 31 + 1_000, 1_000, 1_000]);
+  });
+
   test('gives back the room of what was deleted, and keeps the rest', () => {
     const keys = new KeysByMoment();
     for (let index = 0; index < 1_000; index += 1) keys.set(`${index}`, (index * 37) % 1_000);
