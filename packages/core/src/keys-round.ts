@@ -4,8 +4,11 @@ import type { CacheError } from './errors.ts';
 import type { KeyAnswer } from './key-reader.ts';
 import { inWaves, SINGLE_CALLS_AT_A_TIME } from './limited.ts';
 import { announce, type RoundParts, type RoundRequest } from './round.ts';
+import { Slice } from './slice.ts';
 
 const KEYS_PER_CALL = 1_000;
+/** Ages renewed before others get their turn: some milliseconds. */
+const CONFIRMED_AT_A_TIME = 500;
 
 export async function readKeys<T>(
   parts: RoundParts<T>,
@@ -27,14 +30,34 @@ export async function readKeys<T>(
     // An outage half-way has changed nothing. But one key that always fails, while the source answers for others,
     // keeps none of them from being confirmed: it ages alone.
     if (first !== undefined && (answers.length === 0 || calls.areRefused)) throw first;
-    return { ...(dryRun ? compareAll(parts, answers) : storeAll(parts, answers)), error: first };
+    return { ...(dryRun ? compareAll(parts, answers) : await storeAll(parts, answers)), error: first };
   } finally {
     fence.close(guard);
   }
 }
 
-function storeAll<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Changes {
+/**
+ * What differs goes live in one step. That all the others are as readers see them is nothing to be seen half of: their
+ * ages are renewed in slices. What becomes of a key meanwhile is the fence's business, as for any answer.
+ */
+async function storeAll<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Promise<Changes> {
   const { store, reader } = parts;
+  const isShown = ({ key, row }: KeyAnswer<T>): boolean =>
+    row !== undefined && row.problem === undefined && store.live.get(key) === row.value;
+  const shown: KeyAnswer<T>[] = [];
+  const others: KeyAnswer<T>[] = [];
+  for (const answer of answers) (isShown(answer) ? shown : others).push(answer);
+  const changes = storeAtOnce(parts, others);
+  announce(parts, changes);
+  const slice = new Slice();
+  for (const [index, chunk] of chunks(shown, CONFIRMED_AT_A_TIME).entries()) {
+    if (index > 0) await slice.next();
+    reader.store(chunk);
+  }
+  return { ...changes, unchanged: changes.unchanged + shown.length };
+}
+
+function storeAtOnce<T>({ store, reader }: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Changes {
   const before = answers.map(({ key }) => store.live.get(key));
   let changes = NO_CHANGES;
   reader.store(answers, (outcomes) => {
@@ -43,7 +66,6 @@ function storeAll<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Ch
     changes = difference(answers, { before, after, quarantined });
     if (isChange(changes)) store.generation += 1;
   });
-  announce(parts, changes);
   return changes;
 }
 

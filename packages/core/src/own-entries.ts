@@ -17,6 +17,12 @@ interface OwnEntriesOptions<T> {
   readonly onGone: (key: string) => void;
 }
 
+/** A value, and when it was confirmed. */
+export interface Known<T> {
+  readonly value: T;
+  readonly since: number;
+}
+
 /** Entries handled before others get their turn: about a millisecond. */
 const DUE_AT_A_TIME = 1_000;
 /** More of those that readers wait for, as an outage begins: some milliseconds. */
@@ -72,6 +78,11 @@ export class OwnEntries<T> {
     return this.#hidden.get(key);
   }
 
+  /** Those that are not visible, with their values. */
+  hiddenEntries(): IterableIterator<[string, T]> {
+    return this.#hidden.entries();
+  }
+
   /** Those that are past their ttl first; of the others, the one that was stored first. */
   *keys(): Generator<string> {
     yield* this.#late.keys();
@@ -96,6 +107,10 @@ export class OwnEntries<T> {
       this.#late.set(key, confirmedAt);
       this.#showLate(key, value);
     }
+  }
+
+  putAll(known: ReadonlyMap<string, Known<T>>, now: number): void {
+    for (const [key, { value, since }] of known) this.put(key, value, since, now);
   }
 
   /** Forgets the entry, and leaves what is visible as it is. */

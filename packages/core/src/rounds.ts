@@ -62,7 +62,7 @@ export class Rounds<T> {
     const { source, store, now } = this.#parts;
     if (source.restore === undefined || source.fetchAll === undefined) return undefined;
     // Whatever is known already, be it that a key is absent, is newer.
-    if (store.base.phase !== 'none' || store.knownKeys().length + store.negatives.size > 0) return undefined;
+    if (store.base.phase !== 'none' || store.knownKeys().size + store.negatives.size > 0) return undefined;
     const course: Course = { kind: 'snapshot', reason: 'restore', startedAt: now() };
     // What went wrong is told as an event; the source itself is asked next.
     const outcome = await readKept(this.#parts).catch(() => undefined);
@@ -103,7 +103,9 @@ export class Rounds<T> {
     const { whole, keys } = request;
     if (source.fetchAll === undefined || !this.isWhole(request)) {
       course.kind = 'delta';
-      return readKeys(this.#parts, [...new Set(whole ? [...store.knownKeys(), ...keys] : keys)], request);
+      const read = whole ? store.knownKeys() : new Set<string>();
+      for (const key of keys) read.add(key);
+      return readKeys(this.#parts, [...read], request);
     }
     if (!request.full && this.#canFollow(keys)) {
       const changes = await this.#follow(request, course);

@@ -14,7 +14,7 @@ import { deepFreeze } from './freeze.ts';
 import type { Held } from './held.ts';
 import { HitPath, type Reads } from './hit-path.ts';
 import { Negatives } from './negatives.ts';
-import { OwnEntries } from './own-entries.ts';
+import { type Known, OwnEntries } from './own-entries.ts';
 import type { Correction, Publication } from './publication.ts';
 import { Quarantine } from './quarantine.ts';
 import { sameOf } from './same.ts';
@@ -35,8 +35,6 @@ export interface StoreOptions {
   /** Nothing is held any more, because of a single key. */
   readonly onReleased: () => void;
 }
-
-type Known<T> = { readonly value: T; readonly since: number };
 
 export class Store<T> {
   /** What readers may see. Replaced as a whole by a publish: do not keep a reference. */
@@ -91,8 +89,10 @@ export class Store<T> {
   }
 
   /** All that is known where nothing is loaded whole: keys that are visible, in reserve or in quarantine. */
-  knownKeys(): string[] {
-    return [...new Set([...this.#own.keys(), ...this.quarantine.keys()])];
+  knownKeys(): Set<string> {
+    const known = new Set(this.#own.keys());
+    for (const key of this.quarantine.keys()) known.add(key);
+    return known;
   }
 
   /** Is what readers see under this key older than its ttl? */
@@ -179,15 +179,9 @@ export class Store<T> {
       const message = this.quarantine.get(key);
       if (message !== undefined) refused.set(key, message);
     }
-    // These keep the age they have; the entries of all others are part of the set now.
-    const kept = new Map<string, Known<T>>();
-    const keep = (key: string): void => {
-      const known = this.#known(key);
-      if (known !== undefined) kept.set(key, known);
-    };
-    for (const key of later) if (this.#own.has(key)) keep(key);
-    for (const key of refused.keys()) keep(key);
-    for (const key of this.#options.held.keys()) keep(key);
+    // The entries of all others are part of the set now.
+    const fetchedLater = [...later].filter((key) => this.#own.has(key));
+    const kept = this.#knownOf([...fetchedLater, ...refused.keys(), ...this.#options.held.keys()]);
     for (const key of this.#own.keys()) {
       // Stored after its row was compared, perhaps: an equal value is still the same object.
       const value = kept.has(key) ? undefined : entries.get(key);
@@ -204,7 +198,7 @@ export class Store<T> {
     for (const [key, message] of refused) this.quarantine.set(key, message);
     // A row that was refused is one, too: its key is not absent.
     for (const key of [...this.negatives.keys()]) if (entries.has(key) || refused.has(key)) this.negatives.delete(key);
-    for (const [key, { value, since }] of kept) this.#own.put(key, value, since, now);
+    this.#own.putAll(kept, now);
     this.settle();
   }
 
@@ -221,12 +215,12 @@ export class Store<T> {
       this.#forget(key, sameOf(value, this.staleValue(key)));
     }
     for (const [key, message] of quarantined) if (!later.has(key)) this.putQuarantined(key, message);
-    for (const key of [...this.#own.keys()]) {
-      if (later.has(key) || this.#unsure.has(key) || this.quarantine.has(key)) continue;
-      const value = this.staleValue(key)!;
-      this.#own.release(key);
-      this.#show(key, value);
-    }
+    // The entries of all others are part of the set now, those too that were too old to be seen.
+    const unspoken = [...later, ...this.#unsure, ...this.quarantine.keys()];
+    const kept = this.#knownOf(unspoken.filter((key) => this.#own.has(key)));
+    for (const [key, value] of this.#own.hiddenEntries()) if (!kept.has(key)) this.#show(key, value);
+    this.#own.clear();
+    this.#own.putAll(kept, now);
     this.base.confirm(confirmedAt, now);
     this.settle();
   }
@@ -268,6 +262,16 @@ export class Store<T> {
     const value = this.staleValue(key);
     const since = this.#confirmedAt(key);
     return value === undefined || since === undefined ? undefined : { value, since };
+  }
+
+  /** What of these is known: it keeps the age it has, whatever becomes of the set. */
+  #knownOf(keys: readonly string[]): Map<string, Known<T>> {
+    const found = new Map<string, Known<T>>();
+    for (const key of keys) {
+      const known = this.#known(key);
+      if (known !== undefined) found.set(key, known);
+    }
+    return found;
   }
 
   #putOwn(key: string, value: T, confirmedAt: number): void {

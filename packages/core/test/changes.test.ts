@@ -245,3 +245,20 @@ test.each(FOLLOWING.slice(1))(
     await cache.stop();
   },
 );
+
+test.each(FOLLOWING.filter(({ methods }) => methods.includes('fetchOne')))(
+  'an empty delta brings back what was fetched singly and is too old to be seen ($shape)',
+  async ({ methods }) => {
+    // It is not started: nobody sees to it that what it holds stays true, so nothing is seen past its ttl.
+    const { cache, clock } = setUp<{ v: string }>({ methods, rows: rowsOf('ab'), ttl: '5m' });
+    await cache.refresh();
+    await clock.advance('1m');
+    const value = await cache.fetch('a', { fresh: true });
+    await clock.advance('6m');
+    expect(cache.inspect('a').state).toBe('unknown');
+    expect(await cache.refresh()).toMatchObject({ kind: 'delta', outcome: 'unchanged' });
+    expect(cache.get('a')).toBe(value);
+    expect(cache.inspect('a')).toMatchObject({ state: 'fresh', ageMs: 0 });
+    await cache.stop();
+  },
+);

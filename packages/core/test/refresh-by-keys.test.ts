@@ -1,7 +1,8 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { settle } from '../testing/index.ts';
 import { expectNoUnhandledRejections } from './support/no-unhandled-rejections.ts';
-import { load, ON_DEMAND, setUp, WITH_KEYS } from './support/set-up.ts';
+import { load, ON_DEMAND, type SetUp, setUp, WITH_KEYS } from './support/set-up.ts';
 
 expectNoUnhandledRejections();
 
@@ -110,4 +111,55 @@ test('a key that always fails keeps no other from being refreshed', async () => 
   expect(report.error?.code).toBe('source-failed');
   expect(keys.map((key) => cache.get(key)).filter((value) => value === 'old')).toHaveLength(2);
   await cache.stop();
+});
+
+describe('thousands of keys that are read again', () => {
+  const keys = Array.from({ length: 2_000 }, (_, index) => `${index}`);
+  const last = keys.at(-1)!;
+
+  /** Runs `between` in each turn from the moment that the new value of one key can be seen. */
+  async function refreshed(between: (set: SetUp<string>, turns: number) => void): Promise<SetUp<string>> {
+    const set = setUp<string>({ methods: ['fetchMany'], rows: keys.map((key) => [key, 'old']), ttl: '1m' });
+    await set.cache.fetchMany(keys);
+    await set.clock.advance('50s');
+    set.source.rows.set('7', 'new');
+    let isOver = false;
+    const refresh = set.cache.refresh().then((report) => {
+      isOver = true;
+      return report;
+    });
+    for (let turns = 0; !isOver; await turn()) {
+      if (set.cache.get('7') !== 'new') continue;
+      turns += 1;
+      between(set, turns);
+    }
+    expect(await refresh).toMatchObject({ outcome: 'published', updated: 1, unchanged: 1_999, generation: 1 });
+    return set;
+  }
+
+  test('are all confirmed; what has changed is seen at once, the others get their turn', async () => {
+    const ages: unknown[] = [];
+    const { cache, clock } = await refreshed((set) => ages.push(set.cache.inspect(last).ageMs));
+    expect(ages.slice(0, 3)).toEqual([50_000, 50_000, 50_000]);
+    await clock.advance('20s');
+    expect(cache.size).toBe(2_000);
+    expect(cache.inspect(last)).toMatchObject({ state: 'fresh', ageMs: 20_000 });
+    await cache.stop();
+  });
+
+  test('lose to what happens in between: an invalidation, a later answer, the end', async () => {
+    const { cache, source } = await refreshed((set, turns) => {
+      if (turns > 1) return;
+      void set.cache.invalidate(last);
+      set.source.rows.set('1998', 'newer');
+      void set.cache.fetch('1998', { fresh: true });
+    });
+    expect([cache.get(last), cache.get('1998'), cache.size]).toEqual([undefined, 'newer', 1_999]);
+    expect(source.rows.get(last)).toBe('old');
+    await cache.stop();
+    const stopped = await refreshed((set, turns) => {
+      if (turns === 1) void set.cache.stop();
+    });
+    expect([stopped.cache.size, stopped.clock.pendingTimers]).toEqual([0, 0]);
+  });
 });

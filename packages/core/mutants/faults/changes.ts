@@ -131,8 +131,8 @@ export const CHANGES: readonly Fault[] = [
     name: 'a delta makes the last good value of a bad row younger',
     promise: 9,
     file: 'store.ts',
-    find: ' || this.quarantine.has(key)) continue;',
-    replace: ') continue;',
+    find: 'const unspoken = [...later, ...this.#unsure, ...this.quarantine.keys()];',
+    replace: 'const unspoken = [...later, ...this.#unsure];',
     caughtBy: {
       file: 'delta-faults.test.ts',
       title: 'keeps its last good value, which ages while deltas confirm the others, until a good one comes',
@@ -142,20 +142,30 @@ export const CHANGES: readonly Fault[] = [
     name: 'an empty delta confirms nothing',
     promise: 10,
     file: 'store.ts',
-    find: 'this.#own.release(key);\n      this.#show(key, value);\n    }\n    this.base.confirm(confirmedAt, now);',
-    replace:
-      'this.#own.release(key);\n      this.#show(key, value);\n    }\n    if (upserts.size > 0) this.base.confirm(confirmedAt, now);',
+    find: 'this.#own.putAll(kept, now);\n    this.base.confirm(confirmedAt, now);',
+    replace: 'this.#own.putAll(kept, now);\n    if (upserts.size > 0) this.base.confirm(confirmedAt, now);',
     caughtBy: {
       file: 'changes.test.ts',
       title: 'an empty delta confirms everything: what was stale is fresh',
     },
   },
   {
+    name: 'a delta confirms what is too old to be seen, and does not show it',
+    promise: 10,
+    file: 'store.ts',
+    find: 'for (const [key, value] of this.#own.hiddenEntries()) if (!kept.has(key)) this.#show(key, value);',
+    replace: '',
+    caughtBy: {
+      file: 'changes.test.ts',
+      title: 'an empty delta brings back what was fetched singly and is too old to be seen (*)',
+    },
+  },
+  {
     name: 'a delta confirms what was fetched after it was sent',
     promise: 10,
     file: 'store.ts',
-    find: 'if (later.has(key) || this.#unsure.has(key)',
-    replace: 'if (this.#unsure.has(key)',
+    find: 'const unspoken = [...later, ...this.#unsure, ...this.quarantine.keys()];',
+    replace: 'const unspoken = [...this.#unsure, ...this.quarantine.keys()];',
     caughtBy: {
       file: 'overlap.test.ts',
       title: 'deltas have honest ages: one fetched singly keeps its own until a refresh that was sent later',
@@ -165,8 +175,8 @@ export const CHANGES: readonly Fault[] = [
     name: 'a delta confirms a key that has to be read again',
     promise: 10,
     file: 'store.ts',
-    find: 'if (later.has(key) || this.#unsure.has(key)',
-    replace: 'if (later.has(key)',
+    find: 'const unspoken = [...later, ...this.#unsure, ...this.quarantine.keys()];',
+    replace: 'const unspoken = [...later, ...this.quarantine.keys()];',
     caughtBy: {
       file: 'overlap.test.ts',
       title: 'a delta that overlap: the fetch, sent later, stays, and the next refresh reads the key again',

@@ -108,8 +108,8 @@ export const GUARD: readonly Fault[] = [
     name: 'the rows that are held go all the same',
     promise: 6,
     file: 'store.ts',
-    find: 'for (const key of this.#options.held.keys()) keep(key);',
-    replace: '',
+    find: '...refused.keys(), ...this.#options.held.keys()]);',
+    replace: '...refused.keys()]);',
     caughtBy: {
       file: 'guard.test.ts',
       title: 'that empties a table, however small, is held, and the second answer makes it true',
@@ -127,9 +127,9 @@ export const GUARD: readonly Fault[] = [
     name: 'the age of a held row is renewed',
     promise: 6,
     file: 'store.ts',
-    find: 'for (const [key, { value, since }] of kept) this.#own.put(key, value, since, now);',
+    find: 'if (known !== undefined) found.set(key, known);',
     replace:
-      'for (const [key, { value, since }] of kept)\n      this.#own.put(key, value, this.#options.held.has(key) ? now : since, now);',
+      'if (known !== undefined)\n        found.set(key, { ...known, since: this.#options.held.has(key) ? this.#options.clock.now() : known.since });',
     caughtBy: AGED,
   },
   {

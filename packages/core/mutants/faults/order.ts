@@ -239,8 +239,8 @@ export const ORDER: readonly Fault[] = [
     name: 'a value that was fetched while a snapshot was read goes with the old set',
     promise: 14,
     file: 'store.ts',
-    find: 'for (const key of later) if (this.#own.has(key)) keep(key);',
-    replace: '',
+    find: 'this.#knownOf([...fetchedLater, ',
+    replace: 'this.#knownOf([...(fetchedLater.length > 1e6 ? fetchedLater : []), ',
     caughtBy: LATER_STAYS,
   },
 ];

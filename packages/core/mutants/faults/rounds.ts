@@ -41,6 +41,28 @@ export const ROUNDS: readonly Fault[] = [
     caughtBy: WHOLE_OR_NOT,
   },
   {
+    name: 'a refresh of keys confirms none of what is as it was',
+    promise: 10,
+    file: 'keys-round.ts',
+    find: 'reader.store(chunk);',
+    replace: '',
+    caughtBy: {
+      file: 'refresh-by-keys.test.ts',
+      title: 'are all confirmed; what has changed is seen at once, the others get their turn',
+    },
+  },
+  {
+    name: 'a refresh of keys renews the ages of all that is as it was in one go',
+    promise: 7,
+    file: 'keys-round.ts',
+    find: 'if (index > 0) await slice.next();',
+    replace: '',
+    caughtBy: {
+      file: 'refresh-by-keys.test.ts',
+      title: 'are all confirmed; what has changed is seen at once, the others get their turn',
+    },
+  },
+  {
     name: 'a refresh of keys that an outage ends half-way shows its first half',
     promise: 7,
     file: 'keys-round.ts',
@@ -233,17 +255,17 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a bad row in a snapshot loses its last good value',
     promise: 9,
     file: 'store.ts',
-    find: 'for (const key of refused.keys()) keep(key);',
-    replace: '',
+    find: '...refused.keys(), ...this.#options.held.keys()]);',
+    replace: '...this.#options.held.keys()]);',
     caughtBy: BAD_ROW,
   },
   {
     name: 'the last good value of a bad row is made younger by each refresh that finds the row bad',
     promise: 9,
     file: 'store.ts',
-    find: 'for (const [key, { value, since }] of kept) this.#own.put(key, value, since, now);',
+    find: 'for (const [key, message] of refused) this.quarantine.set(key, message);',
     replace:
-      'for (const [key, { value, since }] of kept) this.#own.put(key, value, refused.has(key) ? now : since, now);',
+      'for (const [key, message] of refused) {\n      this.quarantine.set(key, message);\n      if (kept.has(key)) kept.set(key, { ...kept.get(key)!, since: now });\n    }',
     caughtBy: BAD_ROW,
   },
   {

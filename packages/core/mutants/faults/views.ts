@@ -90,8 +90,8 @@ export const VIEWS: readonly Fault[] = [
     name: 'a dry run of keys stores their answers',
     promise: 1,
     file: 'keys-round.ts',
-    find: '(dryRun ? compareAll(parts, answers) : storeAll(parts, answers))',
-    replace: '(dryRun && answers.length === 0 ? compareAll(parts, answers) : storeAll(parts, answers))',
+    find: '(dryRun ? compareAll(parts, answers) : await storeAll(parts, answers))',
+    replace: '(dryRun && answers.length === 0 ? compareAll(parts, answers) : await storeAll(parts, answers))',
     caughtBy: { file: 'dry-run.test.ts', title: 'of some keys says what would become of them' },
   },
   {
