@@ -22,7 +22,7 @@ export interface Part {
 export interface Verdict {
   readonly removed: readonly string[];
   /** How many answers in a row have lacked each key that stays. */
-  readonly held: ReadonlyMap<string, number>;
+  readonly held: Map<string, number>;
   /** Of how many rows of each part these were judged to be too many. */
   readonly of: ReadonlyMap<string, number>;
 }
@@ -32,6 +32,8 @@ type PartVerdict = Omit<Verdict, 'of'> & { readonly of: number };
 export class Held {
   readonly #guard: Guard;
   #answers: Map<string, number> = new Map();
+  /** The most of them; `undefined`: has to be found. */
+  #mostAnswers: number | undefined;
   #of: ReadonlyMap<string, number> = new Map();
   #rejected = false;
   #since = 0;
@@ -61,10 +63,13 @@ export class Held {
   /** Judges the keys that are visible and that a snapshot lacks, each part for itself. */
   judge(parts: readonly Part[]): Verdict {
     const verdicts = parts.map((part) => ({ name: part.name, ...this.#judge(part) }));
+    const of = new Map(verdicts.map(({ name, of }) => [name, of]));
+    const [first, ...others] = verdicts;
+    if (first === undefined || others.length === 0) return { removed: [], held: new Map(), ...first, of };
     return {
       removed: verdicts.flatMap(({ removed }) => removed),
       held: new Map(verdicts.flatMap(({ held }) => [...held])),
-      of: new Map(verdicts.map(({ name, of }) => [name, of])),
+      of,
     };
   }
 
@@ -94,17 +99,20 @@ export class Held {
     return { removed: missing, held: new Map(), of: left };
   }
 
-  /** Makes a verdict the state of things. */
+  /** Makes a verdict the state of things: it is not to be used any more. */
   hold({ held, of }: Verdict, now: number): void {
     if (this.#answers.size === 0) this.#since = now;
-    this.#answers = new Map(held);
+    this.#answers = held;
+    this.#mostAnswers = undefined;
     this.#of = of;
     if (held.size === 0) this.#rejected = false;
   }
 
   /** Something newer is known of this key, or its row is gone by age. Was it the last one? */
   release(key: string): boolean {
-    if (!this.#answers.delete(key) || this.#answers.size > 0) return false;
+    if (!this.#answers.delete(key)) return false;
+    this.#mostAnswers = undefined;
+    if (this.#answers.size > 0) return false;
     this.#rejected = false;
     return true;
   }
@@ -124,18 +132,26 @@ export class Held {
   status(now: number): HeldStatus | undefined {
     if (this.#answers.size === 0) return undefined;
     const sampleKeys: string[] = [];
-    let answers = 0;
-    for (const [key, count] of this.#answers) {
-      if (sampleKeys.length < SAMPLE_KEYS) sampleKeys.push(key);
-      answers = Math.max(answers, count);
+    for (const key of this.#answers.keys()) {
+      if (sampleKeys.length === SAMPLE_KEYS) break;
+      sampleKeys.push(key);
     }
     return {
       keys: this.#answers.size,
       sampleKeys,
-      answers,
+      answers: this.#findMostAnswers(),
       needed: this.#guard.acceptAfter,
       rejected: this.#rejected,
       sinceMs: now - this.#since,
     };
+  }
+
+  /** Kept, since a status may be asked for often. */
+  #findMostAnswers(): number {
+    if (this.#mostAnswers !== undefined) return this.#mostAnswers;
+    let most = 0;
+    for (const count of this.#answers.values()) most = Math.max(most, count);
+    this.#mostAnswers = most;
+    return most;
   }
 }

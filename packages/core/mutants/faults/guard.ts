@@ -78,7 +78,7 @@ export const GUARD: readonly Fault[] = [
     name: 'answers that lacked a row count though the row came back in between',
     promise: 6,
     file: 'held.ts',
-    find: 'this.#answers = new Map(held);',
+    find: 'this.#answers = held;',
     replace: 'this.#answers = new Map([...this.#answers, ...held]);',
     caughtBy: {
       file: 'guard.test.ts',

@@ -85,8 +85,8 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a snapshot of many rows is read without a pause',
     promise: 7,
     file: 'slice.ts',
-    find: 'return this.#steps % STEPS_PER_LOOK === 0 && performance.now() > this.#endsAt;',
-    replace: 'return this.#steps < STEPS_PER_LOOK && performance.now() > Number.POSITIVE_INFINITY;',
+    find: 'return this.#stepsLeft === 0 && this.#look() > this.#endsAt;',
+    replace: 'return this.#stepsLeft === 0 && this.#look() > Number.POSITIVE_INFINITY && this.#endsAt > 0;',
     caughtBy: {
       file: 'atomic.test.ts',
       title: 'of many rows is read in slices: others run in between, and see nothing of it',
