@@ -98,23 +98,58 @@ function triggersOf(contender: Contender): string {
     for each statement execute function bare_insert()`;
 }
 
-/** A cache that would not look for an hour, were it not rung. */
-function startCache(url: string, { select = 'select id, n from bench_rows' } = {}) {
-  const pool = new pg.Pool({ connectionString: url, max: 2 });
+function sourceOf(pool: pg.Pool) {
+  const select = 'select id, n from bench_rows';
   const source = postgresSource({ client: pool, select, key: 'id', follow: { bench_rows: 'key' }, push: 'leader' });
-  const cache = new TTLCacheService({ name: 'bench', source, ttl: '1d', refreshInterval: '1h' });
-  const pushState = (): unknown => (cache.status().source?.push as { readonly state: string } | undefined)?.state;
+  const pushState = (): unknown => (source.status().push as { readonly state: string } | undefined)?.state;
   const stateIs = async (state: string): Promise<void> => {
     for (let waited = 0; pushState() !== state; waited += 10) {
       if (waited > 30_000) throw new Error(`push is ${pushState()} and should be ${state}`);
       await sleep(10);
     }
   };
+  return { source, stateIs };
+}
+
+/** A cache that would not look for an hour, were it not rung. */
+function startCache(url: string) {
+  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  const { source, stateIs } = sourceOf(pool);
+  const cache = new TTLCacheService({ name: 'bench', source, ttl: '1d', refreshInterval: '1h' });
   const stop = async (): Promise<void> => {
     await cache.stop();
     await pool.end();
   };
   return { cache, stateIs, stop };
+}
+
+/** A leader looks and rings. What a cache reads at each ring is another thing, and measured as such. */
+async function withLeader<R>(url: string, work: () => Promise<R>): Promise<R> {
+  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  const { source, stateIs } = sourceOf(pool);
+  const lost = (error: unknown): never => {
+    throw error;
+  };
+  const end = await source.watch!(() => undefined, { signal: new AbortController().signal, reason: 'bench', lost });
+  try {
+    await stateIs('leading');
+    return await work();
+  } finally {
+    await end();
+    await pool.end();
+  }
+}
+
+/** As a leader that follows, too: it reads the log at each ring. */
+async function withCache<R>(url: string, work: () => Promise<R>): Promise<R> {
+  const { cache, stateIs, stop } = startCache(url);
+  try {
+    await cache.start();
+    await stateIs('leading');
+    return await work();
+  } finally {
+    await stop();
+  }
 }
 
 interface LatencyRequest {
@@ -186,7 +221,7 @@ async function throughput({ url, admin, writers, plan, progress }: ThroughputReq
       await admin.query(triggersOf(contender));
       await admin.query('delete from evercache.change_log');
       await admin.query('vacuum analyze bench_rows, evercache.change_log');
-      const speed = await withCompany(contender, url, async () => {
+      const speed = await IN_COMPANY[contender](url, async () => {
         const { commits } = await writers.run({ kind: 'burst', seconds: plan.secondsPerTurn });
         return commits / plan.secondsPerTurn;
       });
@@ -196,21 +231,18 @@ async function throughput({ url, admin, writers, plan, progress }: ThroughputReq
   return speeds;
 }
 
-async function withCompany<R>(contender: Contender, url: string, work: () => Promise<R>): Promise<R> {
-  if (!contender.includes('leader')) return work();
-  // A leader looks and rings; what a cache that follows reads at each ring is another thing, and measured as such.
-  const company = startCache(
-    url,
-    contender === 'log + leader' ? { select: 'select id, n from bench_rows limit 0' } : {},
-  );
-  try {
-    await company.cache.start();
-    await company.stateIs('leading');
-    return await work();
-  } finally {
-    await company.stop();
-  }
-}
+type Company = <R>(url: string, work: () => Promise<R>) => Promise<R>;
+
+const alone: Company = (_, work) => work();
+
+/** Who else is there while they write. */
+const IN_COMPANY: Readonly<Record<Contender, Company>> = {
+  'no trigger': alone,
+  'bare insert': alone,
+  log: alone,
+  'log + leader': withLeader,
+  'log + leader + cache': withCache,
+};
 
 function latencyRows(name: string, values: readonly number[]): Measurement[] {
   return ([50, 99] as const).map((percent) => ({
