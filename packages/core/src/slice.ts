@@ -11,8 +11,8 @@ const LONG_STEPS_MS = 1;
  * The slices are about this thread, so they are measured by the real clock, not by the cache's.
  */
 export class Slice {
-  #stepsPerLook = 1;
-  #stepsLeft = 1;
+  #stepsPerLook = STEPS_PER_LOOK;
+  #stepsLeft = STEPS_PER_LOOK;
   #lookedAt = performance.now();
   #endsAt = this.#lookedAt + SLICE_MS;
 

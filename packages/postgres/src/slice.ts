@@ -7,8 +7,8 @@ const STEPS_PER_LOOK = 16;
 const LONG_STEPS_MS = 1;
 
 export class Slice {
-  #stepsPerLook = 1;
-  #stepsLeft = 1;
+  #stepsPerLook = STEPS_PER_LOOK;
+  #stepsLeft = STEPS_PER_LOOK;
   #lookedAt: number = performance.now();
   #endsAt: number = this.#lookedAt + SLICE_MS;
 
