@@ -99,6 +99,30 @@ describe.each(CLIENT_KINDS)('following over %s', (kind) => {
     expect(mirror.rows.get('1')).toEqual({ id: 1, amount: 1, hidden: false });
   });
 
+  test.each(['log', 'xmin'] as const)(
+    'by %s does not go on after another column has the name of one',
+    async (followBy) => {
+      const select = 'select id, price from swapped';
+      const table = 'create table swapped (id int primary key, price int, next_price int)';
+      for (const change of ['alter table swapped drop column price', 'alter table swapped rename price to former']) {
+        await database.run(`drop table if exists swapped; ${table}; insert into swapped values (1, 10, 20);
+        select evercache.follow('swapped')`);
+        const source = postgresSource({
+          client: database.client,
+          select,
+          key: 'id',
+          follow: { swapped: 'key' },
+          followBy,
+        });
+        const mirror = new Mirror(source);
+        await mirror.refresh();
+        await database.run(`${change}; alter table swapped rename next_price to price`);
+        expect([await mirror.refresh(), mirror.rows.get('1')]).toEqual(['resync', { id: 1, price: 20 }]);
+        expect([await mirror.refresh(), mirror.changes]).toEqual(['delta', '']);
+      }
+    },
+  );
+
   test('does not go on where the log was pruned past the position, and does where it was not', async () => {
     const mirror = await prices();
     const early = mirror.cursor;

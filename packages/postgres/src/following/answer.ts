@@ -93,6 +93,17 @@ ${options.select}
   return columns.join(',\n  ');
 }
 
+/**
+ * SQL of the columns of the followed tables. One that is dropped while another takes its name, as a migration does at its
+ * end, leaves nothing else behind: no row is written, and what is read has the columns it had. The tables are named one by
+ * one, because of a list the planner expects ten and would plan the statement anew each time. `tables`: SQL of their names.
+ */
+export function tableColumnsSql(tables: string, count: number): string {
+  const ids = Array.from({ length: count }, (_, index) => `to_regclass((${tables})[${index + 1}])`);
+  return `(select string_agg(concat_ws(' ', a.attrelid, a.attnum, a.attname, a.atttypid), ', ' order by a.attrelid, a.attnum)
+    from pg_catalog.pg_attribute as a where a.attrelid in (${ids.join(', ')}) and a.attnum > 0 and not a.attisdropped)`;
+}
+
 /** The entries of an answer; keys that have a row are taken out of `gone`. Rows of a reader are next to each other. */
 export function* entriesOf(
   readers: readonly Reader[],

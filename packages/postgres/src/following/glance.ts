@@ -1,6 +1,15 @@
 /** One look at the change log from a position, and at the rows it touches. */
 import type { Answer, Statement } from '../database.ts';
-import { allTouched, answerText, columnsSql, MOST_KEYS, parametersOf, taggedKey, valuesOf } from './answer.ts';
+import {
+  allTouched,
+  answerText,
+  columnsSql,
+  MOST_KEYS,
+  parametersOf,
+  tableColumnsSql,
+  taggedKey,
+  valuesOf,
+} from './answer.ts';
 import { type Position, xminOf } from './cursor.ts';
 import type { TouchedKeys } from './follow-options.ts';
 import { incarnationSql } from './incarnation.ts';
@@ -126,6 +135,7 @@ ${keys.sql}
  */
 function headSql(request: GlanceRequest): string {
   const { tables } = parametersOf(request.readers, 'xid8');
+  const followed = request.readers.flatMap(({ follow }) => follow);
   return `(select json_build_array(
 pg_current_snapshot()::text,
 ${incarnationSql(`pg_relation_filepath('evercache.meta')`)},
@@ -139,6 +149,7 @@ json_build_array(m.version, m.installed_at,
       exists (select from pg_catalog.pg_inherits where inhrelid = f.id),
       ${subscribedSql('f.id')}))
     from (select n.name, to_regclass(n.name)::oid as id from unnest(${tables}) as n(name)) as f),
+  ${tableColumnsSql(tables, followed.length)},
   ${columnsSql(request.readers)}),
 (select coalesce(json_agg(distinct id), '[]') from evercache_logged where xid >= pg_snapshot_xmin(pg_current_snapshot())),
 exists (select from evercache_news where op = 'R'),
