@@ -1,5 +1,6 @@
 /** One look at the change log from a position, and at the rows it touches. */
 import type { Answer, Statement } from '../database.ts';
+import { literal } from '../statements.ts';
 import {
   allTouched,
   answerText,
@@ -114,8 +115,7 @@ ${keys.join('\nunion all\n')}
 function touchedSql(keys: TouchedKeys, table: string): string {
   if (keys === 'key') return `select key as k from evercache_news where tbl = ${table}`;
   if ('column' in keys) {
-    const column = `'${keys.column.replaceAll("'", "''")}'`;
-    return `select (columns ->> ${column}) collate "C" as k from evercache_news where tbl = ${table}`;
+    return `select (columns ->> ${literal(keys.column)}) collate "C" as k from evercache_news where tbl = ${table}`;
   }
   // By way of JSON only because of what the planner makes of it: about a hundred rows, where it would expect one and walk
   // through the user's tables once for each.
@@ -135,7 +135,6 @@ ${keys.sql}
  */
 function headSql(request: GlanceRequest): string {
   const { tables } = parametersOf(request.readers, 'xid8');
-  const followed = request.readers.flatMap(({ follow }) => follow);
   return `(select json_build_array(
 pg_current_snapshot()::text,
 ${incarnationSql(`pg_relation_filepath('evercache.meta')`)},
@@ -149,7 +148,7 @@ json_build_array(m.version, m.installed_at,
       exists (select from pg_catalog.pg_inherits where inhrelid = f.id),
       ${subscribedSql('f.id')}))
     from (select n.name, to_regclass(n.name)::oid as id from unnest(${tables}) as n(name)) as f),
-  ${tableColumnsSql(tables, followed.length)},
+  ${tableColumnsSql(request.readers)},
   ${columnsSql(request.readers)}),
 (select coalesce(json_agg(distinct id), '[]') from evercache_logged where xid >= pg_snapshot_xmin(pg_current_snapshot())),
 exists (select from evercache_news where op = 'R'),
