@@ -213,4 +213,24 @@ describe.each(CLIENT_KINDS)('following over %s', (kind) => {
     expect(await unpruned.refresh()).toBe('delta');
     await database.run('alter function evercache.gone rename to prune');
   });
+
+  test('prunes the log also while it cannot be followed', async () => {
+    await prices();
+    await database.run(`drop table if exists stranger; create table stranger (id int primary key);
+      update evercache.change_log set at = '2020-01-01'`);
+    // Transactions of others on this server keep the log from being pruned for a while.
+    const upkeep = async () => {
+      const source = postgresSource({
+        client: database.client,
+        select: 'select id, amount from prices left join stranger using (id)',
+        key: 'id',
+        follow: { prices: 'key', stranger: 'key' },
+      });
+      expect(await new Mirror(source).refresh()).toBe('snapshot');
+      expect(source.status().tier).toBe('snapshot');
+      await expect.poll(() => source.status().log).toBeDefined();
+      return source.status().log;
+    };
+    await expect.poll(upkeep, { timeout: 15_000 }).toEqual({ rows: 0, oldest: null });
+  });
 });
