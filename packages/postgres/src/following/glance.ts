@@ -130,8 +130,10 @@ ${keys.sql}
 }
 
 /**
- * The name of meta's file says which database this is, and which installation. A trigger's own xmin changes also when it
- * was off for a while. By way of inheritance and of a subscription a table is written to past its triggers.
+ * The name of meta's file says which database this is, and which installation. That of the log's file tells of a TRUNCATE,
+ * as of the snapshot and as of now: who has waited for it with a snapshot from before sees an empty log. A trigger's own
+ * xmin changes also when it was off for a while. By way of inheritance and of a subscription a table is written to past its
+ * triggers.
  */
 function headSql(request: GlanceRequest): string {
   const { tables } = parametersOf(request.readers, 'xid8');
@@ -141,6 +143,8 @@ ${incarnationSql(`pg_relation_filepath('evercache.meta')`)},
 pg_is_in_recovery(),
 m.floor::text,
 json_build_array(m.version, m.installed_at,
+  (select concat_ws(' ', c.relfilenode, pg_relation_filepath(c.oid)) from pg_catalog.pg_class as c
+    where c.oid = 'evercache.change_log'::regclass),
   (select json_agg(json_build_array(f.name, f.id, pg_relation_filepath(f.id), (
       select string_agg(concat_ws(' ', g.tgname, g.tgenabled, g.tgfoid, g.xmin), ', ' order by g.tgname)
       from pg_catalog.pg_trigger as g where g.tgrelid = f.id and not g.tgisinternal),
