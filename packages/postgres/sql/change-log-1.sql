@@ -188,6 +188,10 @@ begin
   select coalesce(quote_ident(w.name), 'null') into unknown from unnest(wanted) as w(name)
     where not exists (select from pg_attribute a where a.attrelid = relation and a.attname = w.name and a.attnum > 0);
   if found then raise exception 'cannot follow %: it has no column %', table_name, unknown; end if;
+  -- A name and a value of each, and a function takes 100 arguments.
+  if cardinality(wanted) > 50 then
+    raise exception 'cannot follow %: it would log % columns, and 50 can be', table_name, cardinality(wanted);
+  end if;
 
   -- Several columns: their texts as JSON.stringify writes them, ["a","7"].
   select case when count(*) = 1 then min(format('r.%I::text', k.name)) else format($$'[' || %s || ']'$$,
@@ -221,10 +225,8 @@ begin
 
   -- SECURITY DEFINER: writers need no rights on the log. The name is an argument of the trigger and not asked for at each
   -- write: a table that is renamed and back again by one transaction has logged all of it under the name it is read by.
-  execute format($create$
-    create or replace function evercache.%1$I() returns trigger
-    language plpgsql security definer set search_path = pg_catalog, pg_temp %2$s
-    as $log$
+  execute format('create or replace function evercache.%I() returns trigger language plpgsql security definer '
+    'set search_path = pg_catalog, pg_temp %s as %L', log_function, settings, format($log$
     declare
       table_name constant text := tg_argv[0];
       new_keys text[];
@@ -237,7 +239,7 @@ begin
       -- A block of its own, which writes nothing and so takes no sub-transaction id: where a column has another name
       -- since, that costs a resync, never the write.
       begin
-        known := tg_op <> 'TRUNCATE' and %3$s;
+        known := tg_op <> 'TRUNCATE' and %1$s;
       exception when others then
         known := false;
       end;
@@ -246,24 +248,24 @@ begin
         -- be: each is prepared anew in every transaction.
         if tg_op = 'UPDATE' then
           insert into evercache.change_log (tbl, key, columns, op)
-            select table_name, %4$s, %5$s, 'U' from new_rows as r
+            select table_name, %2$s, %3$s, 'U' from new_rows as r
             where not exists (select from new_rows offset 1)
-              and (%4$s) collate "C" = (select %4$s from old_rows as r limit 1) %6$s;
+              and (%2$s) collate "C" = (select %2$s from old_rows as r limit 1) %4$s;
         elsif tg_op = 'INSERT' then
           insert into evercache.change_log (tbl, key, columns, op)
-            select table_name, %4$s, %5$s, 'U' from new_rows as r where not exists (select from new_rows offset 1);
+            select table_name, %2$s, %3$s, 'U' from new_rows as r where not exists (select from new_rows offset 1);
         else
           insert into evercache.change_log (tbl, key, columns, op)
-            select table_name, %4$s, %5$s, 'D' from old_rows as r where not exists (select from old_rows offset 1);
+            select table_name, %2$s, %3$s, 'D' from old_rows as r where not exists (select from old_rows offset 1);
         end if;
         get diagnostics logged = row_count;
         if logged = 1 then return null; end if;
         if tg_op <> 'DELETE' then
-          select array(select %4$s from new_rows as r limit 5001), array(select %5$s from new_rows as r limit 5001)
+          select array(select %2$s from new_rows as r limit 5001), array(select %3$s from new_rows as r limit 5001)
             into new_keys, new_columns;
         end if;
         if tg_op <> 'INSERT' then
-          select array(select %4$s from old_rows as r limit 5001), array(select %5$s from old_rows as r limit 5001)
+          select array(select %2$s from old_rows as r limit 5001), array(select %3$s from old_rows as r limit 5001)
             into old_keys, old_columns;
         end if;
       end if;
@@ -282,9 +284,7 @@ begin
       end if;
       return null;
     end
-    $log$
-  $create$, log_function, settings, columns_exist, key_sql, coalesce(columns_sql, 'null::jsonb'),
-    columns_same);
+  $log$, columns_exist, key_sql, coalesce(columns_sql, 'null::jsonb'), columns_same));
   execute format('revoke all on function evercache.%I() from public', log_function);
 
   for event, seen_rows in values

@@ -108,10 +108,11 @@ export function resolveOptions(
   const database = toDatabase(client);
   if (database === undefined) fail('client', 'a pg Pool, a postgres.js client or a PGlite instance', client);
   if (rows !== 'single' && rows !== 'grouped') fail('rows', "'single' or 'grouped'", rows);
-  if (!Array.isArray(params)) fail('params', 'an array of strings, numbers, booleans and nulls', params);
+  // The type, never the value: parameters may be secrets.
+  if (!Array.isArray(params))
+    failWith('params', 'an array of strings, numbers, booleans and nulls', `a value of type ${typeof params}`);
   params.forEach((value: unknown, index) => {
     const bindable = value === null || ['string', 'number', 'boolean'].includes(typeof value);
-    // The type, never the value: parameters may be secrets.
     if (!bindable) failWith(`params[${index}]`, 'a string, number, boolean or null', `a value of type ${typeof value}`);
   });
   if (!Array.isArray(orderBy)) fail('orderBy', 'an array of column names', orderBy);
@@ -174,6 +175,8 @@ function failWith(option: string, expected: string, got: string): never {
 }
 
 function describe(value: unknown): string {
+  // Given in the place of a client, it holds a password.
+  if (typeof value === 'string' && value.includes('://')) return 'a URL';
   if (typeof value === 'string') return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
   if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
   if (Array.isArray(value)) return 'an array';

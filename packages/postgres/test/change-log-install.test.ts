@@ -123,6 +123,15 @@ describe('installing', () => {
     await expect(run(`select evercache.follow('evercache.tables')`)).rejects.toThrow('it is a system table');
   });
 
+  test('refuses more columns than its function can take, since every write would fail', async () => {
+    const names = Array.from({ length: 51 }, (_, index) => `c${index}`);
+    await run(`create table broad (id int primary key, ${names.join(' int, ')} int)`);
+    const follow = (columns: readonly string[]) => run(`select evercache.follow('broad', '{${columns.join(', ')}}')`);
+    await expect(follow(names)).rejects.toThrow('cannot follow public.broad: it would log 51 columns, and 50 can be');
+    await follow(names.slice(1));
+    expect(await logged('insert into broad (id, c1) values (1, 2)')).toHaveLength(1);
+  });
+
   test('refuses to go back behind a newer version', async () => {
     await run('update evercache.meta set version = 2');
     await expect(run(install('a'))).rejects.toThrow('a newer change log is installed: version 2, this is version 1');

@@ -157,6 +157,12 @@ test('names may hold anything, and a row that stays is written, whatever its ext
   ]);
 });
 
+test('a name that ends the text of a function is a name', async () => {
+  await run(`create table quoted ("$log$" int primary key, "$create$ ' %s" int);
+    select evercache.follow('quoted', array['$create$ '' %s'])`);
+  expect(await logged('insert into quoted values (1, 2)')).toEqual([`U public.quoted 1 {"$create$ ' %s":"2"}`]);
+});
+
 test('the text of a key does not depend on the session that writes', async () => {
   const script = `insert into moments values ('2024-02-29 12:00:00.5+00', 0.1::float8 + 0.2, '\\x00ff', '1 day 2 hours')`;
   const settings = `set timezone = 'Asia/Tokyo'; set datestyle = 'German'; set extra_float_digits = 0;

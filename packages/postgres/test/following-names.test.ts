@@ -180,6 +180,28 @@ test('an older installation is mended by installing again', async () => {
   expect(source.status()).toMatchObject({ tier: 'change log' });
 });
 
+test.each(['log', 'xmin'] as const)(
+  'by %s a table of the same name that comes first in the search path is read',
+  async (followBy) => {
+    const source = postgresSource({
+      client: database.client,
+      select: 'select id, amount from prices',
+      key: 'id',
+      follow: { prices: 'key' },
+      followBy,
+    });
+    const mirror = new Mirror(source);
+    await mirror.refresh();
+    onTestFinished(() => database.run('drop schema postgres cascade'));
+    await database.run('create schema postgres; create table postgres.prices (like public.prices including all)');
+    await database.run('insert into postgres.prices select id, 7 from public.prices');
+    expect([await mirror.refresh(), mirror.rows.get('1')]).toEqual(['resync', { id: 1, amount: 7 }]);
+    await database.run('update postgres.prices set amount = 8 where id = 1');
+    await mirror.refresh();
+    expect(mirror.rows.get('1')).toEqual({ id: 1, amount: 8 });
+  },
+);
+
 test('a session that takes backslashes for escapes follows', async () => {
   const odd = openClient('pg', (database.client as Pool).options.connectionString!, {
     standard_conforming_strings: 'off',

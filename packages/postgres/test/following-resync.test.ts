@@ -67,6 +67,8 @@ describe.each(CLIENT_KINDS)('following over %s', (kind) => {
     for (const script of [
       'alter table prices disable trigger evercache_update; alter table prices enable always trigger evercache_update',
       `${PRICES}`,
+      // What an administrator does whose disk is full.
+      'update prices set amount = 0 where id = 1; truncate evercache.change_log',
       `drop schema evercache cascade; ${CHANGE_LOG}; select evercache.follow('prices')`,
     ]) {
       await database.run(script);
@@ -98,6 +100,30 @@ describe.each(CLIENT_KINDS)('following over %s', (kind) => {
     }
     expect(mirror.rows.get('1')).toEqual({ id: 1, amount: 1, hidden: false });
   });
+
+  test.each(['log', 'xmin'] as const)(
+    'by %s does not go on after another column has the name of one',
+    async (followBy) => {
+      const select = 'select id, price from swapped';
+      const table = 'create table swapped (id int primary key, price int, next_price int)';
+      for (const change of ['alter table swapped drop column price', 'alter table swapped rename price to former']) {
+        await database.run(`drop table if exists swapped; ${table}; insert into swapped values (1, 10, 20);
+        select evercache.follow('swapped')`);
+        const source = postgresSource({
+          client: database.client,
+          select,
+          key: 'id',
+          follow: { swapped: 'key' },
+          followBy,
+        });
+        const mirror = new Mirror(source);
+        await mirror.refresh();
+        await database.run(`${change}; alter table swapped rename next_price to price`);
+        expect([await mirror.refresh(), mirror.rows.get('1')]).toEqual(['resync', { id: 1, price: 20 }]);
+        expect([await mirror.refresh(), mirror.changes]).toEqual(['delta', '']);
+      }
+    },
+  );
 
   test('does not go on where the log was pruned past the position, and does where it was not', async () => {
     const mirror = await prices();
@@ -188,5 +214,25 @@ describe.each(CLIENT_KINDS)('following over %s', (kind) => {
     await expect.poll(() => other.status().upkeepError).toBe('42883 function evercache.prune() does not exist');
     expect(await unpruned.refresh()).toBe('delta');
     await database.run('alter function evercache.gone rename to prune');
+  });
+
+  test('prunes the log also while it cannot be followed', async () => {
+    await prices();
+    await database.run(`drop table if exists stranger; create table stranger (id int primary key);
+      update evercache.change_log set at = '2020-01-01'`);
+    // Transactions of others on this server keep the log from being pruned for a while.
+    const upkeep = async () => {
+      const source = postgresSource({
+        client: database.client,
+        select: 'select id, amount from prices left join stranger using (id)',
+        key: 'id',
+        follow: { prices: 'key', stranger: 'key' },
+      });
+      expect(await new Mirror(source).refresh()).toBe('snapshot');
+      expect(source.status().tier).toBe('snapshot');
+      await expect.poll(() => source.status().log).toBeDefined();
+      return source.status().log;
+    };
+    await expect.poll(upkeep, { timeout: 15_000 }).toEqual({ rows: 0, oldest: null });
   });
 });

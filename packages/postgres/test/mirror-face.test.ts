@@ -270,6 +270,7 @@ describe('wrong options of a mirror', () => {
   test.each([
     ['client', { ...right, client }, 'option "client": expected a pg Pool'],
     ['no tables', { ...right, tables: {} }, 'option "tables": expected at least one table'],
+    ['a URL', { ...right, client: 'postgres://u:secret@host/db' }, 'or a PGlite instance, got a URL'],
     ['a name that is none', { ...right, tables: { 'a b': { table: 'a' } } }, 'expected names of letters'],
     ['an unknown option', { ...right, tables: { a: { tabel: 'a' } } }, 'unknown option "tables.a.tabel"'],
     [

@@ -18,7 +18,16 @@ describe('postgresSource', () => {
       { client: new Client() },
       'option "client": expected a pg Pool, a postgres.js client or a PGlite instance, got an instance of Client',
     ],
-    ['a URL', { client: 'postgres://user:secret@host/db' }, 'option "client": expected a pg Pool'],
+    [
+      'a URL',
+      { client: 'postgres://user:secret@host/db' },
+      'option "client": expected a pg Pool, a postgres.js client or a PGlite instance, got a URL',
+    ],
+    [
+      'a URL for push',
+      { follow: { prices: 'key' }, push: 'postgres://user:secret@host/db' },
+      `option "push": expected 'off', 'leader' or { mode, connectionString }, got a URL`,
+    ],
     [
       'a client that changes rows',
       { client: postgres({ transform: { row: (row) => row } }) },
@@ -32,7 +41,11 @@ describe('postgresSource', () => {
       { params: [1, new Date()] },
       'option "params[1]": expected a string, number, boolean or null, got a value of type object',
     ],
-    ['parameters that are no list', { params: 'x' }, 'option "params": expected an array'],
+    [
+      'parameters that are no list',
+      { params: 'secret' },
+      'option "params": expected an array of strings, numbers, booleans and nulls, got a value of type string',
+    ],
     ['another word for rows', { rows: 'many' }, `option "rows": expected 'single' or 'grouped', got "many"`],
     [
       'an order of one row',

@@ -1,5 +1,6 @@
 /** The SQL that installs and removes the change log, as text: it is printed before it is run. */
 import { readFileSync } from 'node:fs';
+import { literal } from '../statements.ts';
 import type { FollowedTable } from './table-list.ts';
 
 /** The same distance from the sources and from what is built of them. */
@@ -51,11 +52,6 @@ function transaction(lines: readonly string[]): string {
 
 function columnList(columns: readonly string[]): string[] {
   return columns.length === 0 ? [] : [`array[${columns.map(literal).join(', ')}]`];
-}
-
-function literal(text: string): string {
-  const quoted = `'${text.replaceAll("'", "''")}'`;
-  return text.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted;
 }
 
 function identifier(name: string): string {

@@ -4,7 +4,7 @@
  */
 import type { Answer, Statement } from '../database.ts';
 import { rowReader, rowsOfKeys } from '../rows.ts';
-import { arrayLiteral, quoted, rowsQuery } from '../statements.ts';
+import { arrayLiteral, literal, quoted, rowsQuery } from '../statements.ts';
 import type { Reader } from './reader.ts';
 
 /** More keys than these are not read by the statement itself. */
@@ -91,6 +91,19 @@ ${options.select}
 ) as q on false) as d)`,
   );
   return columns.join(',\n  ');
+}
+
+/**
+ * SQL of the columns of the followed tables, as their names are understood now. A column that is dropped while another
+ * takes its name, as a migration does at its end, leaves nothing else behind: no row is written, and what is read has the
+ * columns it had. So it is with a table that comes first in the search path since. The tables are named one by one, because
+ * of a list the planner expects ten and would plan the statement anew each time.
+ */
+export function tableColumnsSql(readers: readonly Reader[]): string {
+  const names = readers.flatMap(({ follow }) => follow.map(({ name }) => name));
+  const ids = names.map((name) => `to_regclass(${literal(name)})`);
+  return `(select string_agg(concat_ws(' ', a.attrelid, a.attnum, a.attname, a.atttypid), ', ' order by a.attrelid, a.attnum)
+    from pg_catalog.pg_attribute as a where a.attrelid in (${ids.join(', ')}) and a.attnum > 0 and not a.attisdropped)`;
 }
 
 /** The entries of an answer; keys that have a row are taken out of `gone`. Rows of a reader are next to each other. */

@@ -98,6 +98,9 @@ export class Follower implements Trail {
     const missing = tables && (await this.#keys.differenceBy(lease, tables, readers));
     this.#status.found(missing === undefined ? installation : { missing });
     this.#tables = missing === undefined ? tables : undefined;
+    // A log that cannot be followed is written to all the same, and there will be no deltas.
+    const { standby } = installation;
+    if (this.#tables === undefined && standby !== undefined) this.#upkeep.whenDue(standby);
     return this.#tables;
   }
 }

@@ -1,6 +1,16 @@
 /** One look at the change log from a position, and at the rows it touches. */
 import type { Answer, Statement } from '../database.ts';
-import { allTouched, answerText, columnsSql, MOST_KEYS, parametersOf, taggedKey, valuesOf } from './answer.ts';
+import { literal } from '../statements.ts';
+import {
+  allTouched,
+  answerText,
+  columnsSql,
+  MOST_KEYS,
+  parametersOf,
+  tableColumnsSql,
+  taggedKey,
+  valuesOf,
+} from './answer.ts';
 import { type Position, xminOf } from './cursor.ts';
 import type { TouchedKeys } from './follow-options.ts';
 import { incarnationSql } from './incarnation.ts';
@@ -105,8 +115,7 @@ ${keys.join('\nunion all\n')}
 function touchedSql(keys: TouchedKeys, table: string): string {
   if (keys === 'key') return `select key as k from evercache_news where tbl = ${table}`;
   if ('column' in keys) {
-    const column = `'${keys.column.replaceAll("'", "''")}'`;
-    return `select (columns ->> ${column}) collate "C" as k from evercache_news where tbl = ${table}`;
+    return `select (columns ->> ${literal(keys.column)}) collate "C" as k from evercache_news where tbl = ${table}`;
   }
   // By way of JSON only because of what the planner makes of it: about a hundred rows, where it would expect one and walk
   // through the user's tables once for each.
@@ -121,8 +130,10 @@ ${keys.sql}
 }
 
 /**
- * The name of meta's file says which database this is, and which installation. A trigger's own xmin changes also when it
- * was off for a while. By way of inheritance and of a subscription a table is written to past its triggers.
+ * The name of meta's file says which database this is, and which installation. That of the log's file tells of a TRUNCATE,
+ * as of the snapshot and as of now: who has waited for it with a snapshot from before sees an empty log. A trigger's own
+ * xmin changes also when it was off for a while. By way of inheritance and of a subscription a table is written to past its
+ * triggers.
  */
 function headSql(request: GlanceRequest): string {
   const { tables } = parametersOf(request.readers, 'xid8');
@@ -132,6 +143,8 @@ ${incarnationSql(`pg_relation_filepath('evercache.meta')`)},
 pg_is_in_recovery(),
 m.floor::text,
 json_build_array(m.version, m.installed_at,
+  (select concat_ws(' ', c.relfilenode, pg_relation_filepath(c.oid)) from pg_catalog.pg_class as c
+    where c.oid = 'evercache.change_log'::regclass),
   (select json_agg(json_build_array(f.name, f.id, pg_relation_filepath(f.id), (
       select string_agg(concat_ws(' ', g.tgname, g.tgenabled, g.tgfoid, g.xmin), ', ' order by g.tgname)
       from pg_catalog.pg_trigger as g where g.tgrelid = f.id and not g.tgisinternal),
@@ -139,6 +152,7 @@ json_build_array(m.version, m.installed_at,
       exists (select from pg_catalog.pg_inherits where inhrelid = f.id),
       ${subscribedSql('f.id')}))
     from (select n.name, to_regclass(n.name)::oid as id from unnest(${tables}) as n(name)) as f),
+  ${tableColumnsSql(request.readers)},
   ${columnsSql(request.readers)}),
 (select coalesce(json_agg(distinct id), '[]') from evercache_logged where xid >= pg_snapshot_xmin(pg_current_snapshot())),
 exists (select from evercache_news where op = 'R'),

@@ -5,8 +5,19 @@ import type { FollowedTable } from './follow-options.ts';
 
 const VERSION = 1;
 
-/** The names of the followed tables as the log has them, in the order of `follow`; or why there is nothing to follow. */
-export type Installation = { readonly tables: readonly string[] } | { readonly missing: string };
+export type Installation = (
+  | {
+      /** The names of the followed tables as the log has them, in the order of `follow`. */
+      readonly tables: readonly string[];
+    }
+  | {
+      /** Why there is nothing to follow. */
+      readonly missing: string;
+    }
+) & {
+  /** Of the server that has the log; `undefined`: there is none that may be read. */
+  readonly standby?: boolean;
+};
 
 export async function lookAtInstallation(lease: Lease, follow: readonly FollowedTable[]): Promise<Installation> {
   // A statement that names a table which is not there would end the transaction, so the catalog is asked first.
@@ -16,7 +27,8 @@ export async function lookAtInstallation(lease: Lease, follow: readonly Followed
   if (mayRead === 'odd')
     return { missing: 'the tables in schema evercache are not those of this change log: install it again' };
   if (mayRead !== 'yes') return { missing: 'this role may not read the change log' };
-  return judge(await lease.run(tablesStatement(follow)).then((answer) => JSON.parse(answer.rows[0]![0]!)), follow);
+  const found = JSON.parse((await lease.run(tablesStatement(follow))).rows[0]![0]!) as Found;
+  return { ...judge(found, follow), standby: found.standby };
 }
 
 /** What is read of the log, and of which type it is. */
@@ -52,6 +64,7 @@ const MAY_READ: Statement = {
 
 interface Found {
   readonly version: number | null;
+  readonly standby: boolean;
   readonly tables: readonly {
     /** As the log has it, where it is followed; null: there is no such table. */
     readonly name: string | null;
@@ -76,7 +89,8 @@ interface Found {
  */
 function tablesStatement(follow: readonly FollowedTable[]): Statement {
   return {
-    text: `select json_build_object('version', (select max(version) from evercache.meta), 'tables', (
+    text: `select json_build_object('version', (select max(version) from evercache.meta),
+    'standby', pg_is_in_recovery(), 'tables', (
     select json_agg(json_build_object('name', coalesce(t.tbl, l.name), 'columns', t.columns,
       'triggers', g.switched_on, 'named', g.named,
       'sameTypes', t.types = (

@@ -20,6 +20,7 @@ import {
   columnsSql,
   MOST_KEYS,
   parametersOf,
+  tableColumnsSql,
   taggedKey,
   valuesOf,
 } from '../following/answer.ts';
@@ -135,6 +136,7 @@ ${incarnationSql('(select oid from pg_catalog.pg_database where datname = curren
 json_build_array(
   (select json_agg(json_build_array(f.name, f.id, pg_relation_filepath(f.id)))
     from (select n.name, to_regclass(n.name)::oid as id from unnest(${tables}) as n(name)) as f),
+  ${tableColumnsSql(request.readers)},
   ${columnsSql(request.readers)}),
 case when pg_snapshot_xmax(pg_current_snapshot()) >= '4294967296'::xid8 then '[]'
   else (select coalesce(json_agg(distinct id), '[]') from evercache_written
