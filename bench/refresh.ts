@@ -63,7 +63,7 @@ async function run({ quick, large, progress }: BenchOptions): Promise<BenchRepor
 function compareSizes(measurements: readonly Measurement[], [small, large]: readonly number[]): Target[] {
   if (large === undefined) return [];
   const unchanged = (rows: number): number =>
-    measurements.find((row) => row.case === `${rows} rows, 0 ms away` && row.contender === '0 rows changed')!.value;
+    measurements.find((row) => row.case === `${rows} rows, on loopback` && row.contender === '0 rows changed')!.value;
   const ratio = unchanged(large) / unchanged(small!);
   return [
     {

@@ -2,7 +2,7 @@
  * A TCP proxy before PostgreSQL that counts the statements on the wire and makes the way longer.
  *
  * What it adds: every chunk from the client is held for `delayMs` before it goes to the server; answers pass at once.
- * So each round trip takes `delayMs` longer, plus the hop through the proxy (some tens of microseconds, also at 0).
+ * So each round trip takes `delayMs` longer, plus the hop through the proxy (some tenths of a millisecond, also at 0).
  * Chunks keep their order, and each is held from its own arrival on: ten requests sent together arrive together,
  * `delayMs` later, as on a long line. The TCP handshake is not delayed; the messages of log-in are.
  */
