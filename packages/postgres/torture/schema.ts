@@ -13,7 +13,9 @@ export const OWNERS = 20;
 export const ITEMS = 400;
 
 export const TABLES = `
-create table owners (id text primary key, label int not null);
+create table owners (
+  id text primary key, label int not null, spare int not null default floor(random() * 1e6)
+);
 insert into owners select 'o' || n, 0 from generate_series(1, ${OWNERS}) as n;
 
 create table items (

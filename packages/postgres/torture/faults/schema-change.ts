@@ -1,10 +1,14 @@
-/** A followed table is given a column, or loses it; the log is installed once more; a trigger was off for a moment. */
+/**
+ * A followed table is given a column, or loses it; two columns swap their names, which writes no row; the log is installed
+ * once more; a trigger was off for a moment.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault } from './fault.ts';
 
 const SCRIPTS = [
   'alter table items add column if not exists note text',
   'alter table items drop column if exists note',
+  'alter table owners rename label to was; alter table owners rename spare to label; alter table owners rename was to spare',
   `select evercache.follow('items', array['owner'])`,
 ];
 
