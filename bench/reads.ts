@@ -66,7 +66,7 @@ function cases(quick: boolean): Case[] {
 
 async function run({ quick, progress }: BenchOptions): Promise<BenchReport> {
   // Two processes differ by more than their rounds do. An even number: in half of them, the baseline is filled first.
-  const settings = quick ? { processes: 1, rounds: 5 } : { processes: 4, rounds: 31 };
+  const settings = quick ? { processes: 1, rounds: 5 } : { processes: 4, rounds: 21 };
   const measurements: Measurement[] = [];
   for (const { name, contenders, ...pair } of cases(quick)) {
     progress(`${name}: ${contenders.length} contenders`);
