@@ -21,7 +21,7 @@ const settings = {
   /** Milliseconds added to each round trip. */
   delays: [0, 1, 5],
   rounds: 9,
-  loadsPerRound: { cached: 20_000, uncached: 100, 'uncached, chat server': 50 },
+  loadsPerRound: { cached: 20_000, uncached: 60, 'uncached, chat server': 30 },
   loads: 60_000,
   /** How many conversations share the loads from the start of a process. */
   conversationsFromStart: [100, 1000],

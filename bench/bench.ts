@@ -3,6 +3,8 @@
 export interface Bench {
   /** One line for the list of benches. */
   readonly title: string;
+  /** It has large sets, too: what it finds with them is another result than what it finds without. */
+  readonly hasLargeSets?: true;
   /** What `npm run bench:check` judges. Default: the rows of contenders whose name begins with "evercache". */
   readonly better?: Better;
   run(options: BenchOptions): Promise<BenchReport>;

@@ -10,7 +10,6 @@ import { memoryDriver } from 'bentocache/drivers/memory';
 import { createCache as createCacheManager } from 'cache-manager';
 import { Cacheable } from 'cacheable';
 import { TTLCacheService } from 'evercache';
-import { VirtualClock } from 'evercache/testing';
 import Keyv from 'keyv';
 import { Loader } from 'layered-loader/core';
 import { createLRU } from 'lru.min';
@@ -23,6 +22,7 @@ import QuickLRU from 'quick-lru';
 import DataCache from 'refreshed-cache';
 import { lru as tinyLru } from 'tiny-lru';
 import { LruMap } from 'toad-cache';
+import { inOutage, rowBeforeOutage, rowInOutage, withWrongRow } from './reads/states.ts';
 
 export type Entries = readonly (readonly [string, object])[];
 type Load = (key: string) => Promise<object>;
@@ -95,30 +95,18 @@ export const contenders = {
       return (key) => cache.fetch(key);
     },
   },
-  'evercache, in an outage': {
+  'evercache, in an outage': { package: 'evercache', open: inOutage, read: 'cache.get(key)' },
+  'evercache, one row fetched before the outage': {
     package: 'evercache',
-    open: async (entries) => {
-      const clock = new VirtualClock(1);
-      let isDown = false;
-      const cache = new TTLCacheService<object>({
-        name: 'bench',
-        ttl: '1h',
-        clock,
-        source: {
-          fetchAll: async () => {
-            if (isDown) throw new Error('the source is down');
-            return entries;
-          },
-        },
-      });
-      await cache.start();
-      isDown = true;
-      await clock.advance('2h');
-      if (cache.status().state !== 'degraded') throw new Error('expected an outage');
-      return cache;
-    },
+    open: rowBeforeOutage,
     read: 'cache.get(key)',
   },
+  'evercache, one row fetched in the outage': {
+    package: 'evercache',
+    open: rowInOutage,
+    read: 'cache.get(key)',
+  },
+  'evercache, one row wrong': { package: 'evercache', open: withWrongRow, read: 'cache.get(key)' },
   'lru-cache': {
     package: 'lru-cache',
     open: (entries) => {

@@ -16,15 +16,16 @@ export function createZipf(count: number, random: Random): () => number {
     sum += 1 / (index + 1);
     cumulated[index] = sum;
   }
+  // Where to begin looking, for each of as many equal parts of the sum: a few steps instead of a search through all.
+  const starts = new Uint32Array(count);
+  for (let part = 0, index = 0; part < count; part += 1) {
+    while (cumulated[index]! <= (part / count) * sum) index += 1;
+    starts[part] = index;
+  }
   return () => {
-    const wanted = random() * sum;
-    let low = 0;
-    let high = count - 1;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (cumulated[middle]! <= wanted) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    const share = random();
+    let index = starts[Math.floor(share * count)]!;
+    while (cumulated[index]! <= share * sum) index += 1;
+    return index;
   };
 }

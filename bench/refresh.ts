@@ -22,6 +22,7 @@ const SETTINGS = { fsync: 'on', full_page_writes: 'on', shared_buffers: '1GB', m
 
 export const refresh: Bench = {
   title: 'a refresh that follows the changes, on PostgreSQL: time, bytes, memory, slices of work; mirrors; push',
+  hasLargeSets: true,
   better: ours(/^(evercache\b|whole snapshot|\d+ rows changed|cache|mirror|log|push)/),
   run,
 };

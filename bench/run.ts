@@ -2,8 +2,8 @@
  * `npm run bench`: runs all benches, or those that are named. `--json` prints one JSON object a line instead of tables,
  * `--quick` is a smoke run, `--large` takes the large sets too, `--seconds N` sets for how long the caches of agent-load
  * are watched, `--list` names the benches.
- * A run that is not quick saves `results/NAME.json`, with `--large` `NAME-large.json`; with `--check` (`npm run
- * bench:check`) it is compared with what is saved in `NAME.json`, instead.
+ * A run that is not quick saves `results/NAME.json`, with large sets `NAME-large.json`; with `--check` (`npm run
+ * bench:check`) it is compared with what is saved there, instead.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
@@ -17,6 +17,7 @@ import { http } from './http.ts';
 import { memory } from './memory.ts';
 import { reads } from './reads.ts';
 import { refresh } from './refresh.ts';
+import { resultNameOf } from './results.ts';
 import { stampede } from './stampede.ts';
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -59,6 +60,9 @@ async function main(): Promise<void> {
     throw new TypeError(`bench: expected one of ${Object.keys(benches).join(', ')}, got "${unknown}"`);
   }
   if (values.check && values.quick) throw new TypeError('--check: not with --quick, for its figures mean nothing');
+  if (values.check && seconds !== undefined) {
+    throw new TypeError('--check: not with --seconds, for what is compared has to be watched as long as it was');
+  }
   for (const name of names) {
     const loadAtStart = loadavg();
     const progress = (text: string): void => console.error(`${name}: ${text}`);
@@ -70,7 +74,7 @@ async function main(): Promise<void> {
     const report = await benches[name]!.run(options);
     if (values.json) for (const row of report.measurements) console.log(JSON.stringify({ bench: name, ...row }));
     else console.log(formatReport(name, report, values.quick));
-    if (!values.quick) save(values.large ? `${name}-large` : name, report, loadAtStart);
+    if (!values.quick) save(resultNameOf(name, benches[name]!, options), report, loadAtStart);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Many ask at once for what nobody has: how many calls the source gets, and what the crowd costs beside the call. */
 import type { Bench, BenchOptions, BenchReport, Measurement, Target } from './bench.ts';
 import { type ContenderName, contenderOf, namesWith, packages } from './contenders.ts';
+import { inTurns } from './in-turns.ts';
 import { median } from './statistics.ts';
 import { versionsOf } from './versions.ts';
 
@@ -19,7 +20,7 @@ interface Crowd {
 }
 
 async function run({ quick, progress }: BenchOptions): Promise<BenchReport> {
-  const rounds = quick ? 2 : 9;
+  const rounds = quick ? 2 : 10;
   const crowds: Crowd[] = [
     { keys: 1, fetches: 10_000 },
     { keys: 100, fetches: 10_000 },
@@ -34,7 +35,7 @@ async function run({ quick, progress }: BenchOptions): Promise<BenchReport> {
     const calls = new Map<ContenderName, number>();
     for (let round = 0; round < rounds; round += 1) {
       alone.push(await timeAlone());
-      for (const contender of names) {
+      for (const contender of inTurns(names, round)) {
         const result = await storm(contender, crowd);
         times.get(contender)!.push(result.ms);
         calls.set(contender, Math.max(calls.get(contender) ?? 0, result.calls));

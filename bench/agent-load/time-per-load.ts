@@ -1,6 +1,7 @@
 /** How long one load takes, one after the other, at several distances from the database; caches hold everything. */
 import pg from 'pg';
 import type { Measurement } from '../bench.ts';
+import { inTurns } from '../in-turns.ts';
 import { type ProxyThread, startProxy } from '../proxy-thread.ts';
 import { createRandom, createZipf } from '../random.ts';
 import { median, noiseOfMedian } from '../statistics.ts';
@@ -53,10 +54,9 @@ async function measureAt(
 ): Promise<Measurement[]> {
   const draw = createZipf(conversations.length, createRandom(3));
   const times = new Map<ContenderName, number[]>(contenderNames.map((name) => [name, []]));
-  // The first round warms up. Contenders take turns at going first, for what comes and goes on the machine.
+  // The first round warms up.
   for (let round = 0; round <= rounds; round += 1) {
-    const order = contenderNames.map((_, index) => contenderNames[(index + round) % contenderNames.length]!);
-    for (const name of order) {
+    for (const name of inTurns(contenderNames, round)) {
       const trace = Array.from({ length: loads[name] }, () => conversations[draw()]!);
       const took = await timeLoads(contenders.get(name)!, trace);
       if (round > 0) times.get(name)!.push(took);

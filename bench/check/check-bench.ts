@@ -1,14 +1,15 @@
 /** Runs a bench anew and says what has become worse than its committed results. */
 import type { Bench, BenchOptions } from '../bench.ts';
-import { readResult } from '../results.ts';
+import { readResult, resultNameOf } from '../results.ts';
 import { evercache } from './better.ts';
 import { compare, describeWorse, type Judgement, worseInBoth } from './compare.ts';
 
 /** Answers whether nothing has. What seems worse is measured twice, for bad luck seldom strikes the same figure again. */
 export async function checkBench(name: string, bench: Bench, options: BenchOptions): Promise<boolean> {
-  const result = readResult(name);
+  const saved = resultNameOf(name, bench, options);
+  const result = readResult(saved);
   if (result === undefined) {
-    console.log(`${name}: no results to compare with; npm run bench -- ${name} saves them`);
+    console.log(`${name}: no results/${saved}.json to compare with; npm run bench saves it`);
     return false;
   }
   const judge = async (): Promise<Judgement[]> => {

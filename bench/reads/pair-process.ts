@@ -19,7 +19,7 @@ interface Runner {
   readonly times: number[];
 }
 
-const READS = 1 << 20;
+const READS = 1 << 19;
 const TURN_MS = 3;
 const WARM_UPS = 6;
 const FEWEST_READS = 50;

@@ -9,6 +9,7 @@ import { postgresSource } from '@evercache/postgres';
 import { TTLCacheService } from 'evercache';
 import pg from 'pg';
 import type { Measurement, Target } from '../bench.ts';
+import { inTurns } from '../in-turns.ts';
 import { median, noiseOfMedian, quantile } from '../statistics.ts';
 import { startWriters, type Writers } from './write-process-client.ts';
 
@@ -27,7 +28,7 @@ export const settings = {
   secondsPerTurn: 1,
   /** Between two commits of a writer, while the time to the cache is measured. */
   pauseMs: 50,
-  secondsOfLatency: 15,
+  secondsOfLatency: 10,
 };
 
 type Settings = typeof settings;
@@ -211,13 +212,10 @@ async function throughput({ url, admin, writers, plan, progress }: ThroughputReq
   };
   // After it, every page that is written goes to the log as a whole, once: in nobody's turn, if it can be helped.
   await admin.query('checkpoint');
-  await writers.run({ kind: 'burst', seconds: 5 * plan.secondsPerTurn });
-  // One round more than counts: the first one warms up.
-  for (let round = 0; round <= plan.rounds; round += 1) {
-    progress(`push: throughput of writers, round ${round} of ${plan.rounds}`);
-    // Another one begins each round, so that none always has the place after another.
-    const order = CONTENDERS.map((_, place) => CONTENDERS[(place + round) % CONTENDERS.length]!);
-    for (const contender of order) {
+  await writers.run({ kind: 'burst', seconds: 4 * plan.secondsPerTurn });
+  for (let round = 0; round < plan.rounds; round += 1) {
+    progress(`push: throughput of writers, round ${round + 1} of ${plan.rounds}`);
+    for (const contender of inTurns(CONTENDERS, round)) {
       await admin.query(triggersOf(contender));
       await admin.query('delete from evercache.change_log');
       await admin.query('vacuum analyze bench_rows, evercache.change_log');
@@ -225,7 +223,7 @@ async function throughput({ url, admin, writers, plan, progress }: ThroughputReq
         const { commits } = await writers.run({ kind: 'burst', seconds: plan.secondsPerTurn });
         return commits / plan.secondsPerTurn;
       });
-      if (round > 0) speeds[contender].push(speed);
+      speeds[contender].push(speed);
     }
   }
   return speeds;

@@ -26,6 +26,13 @@ test('refuses to compare a smoke run with the results that are saved', async () 
   });
 });
 
+test('refuses to compare what was watched for another time than the results that are saved', async () => {
+  await expect(run('agent-load', '--check', '--seconds', '5')).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('has to be watched as long as it was'),
+  });
+});
+
 describe('agent-load', () => {
   usePostgres(); // skips where there is no server: the bench starts one of its own
 

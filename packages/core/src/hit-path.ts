@@ -8,7 +8,12 @@ import type { Counters } from './counters.ts';
 interface Memory<T> {
   /** What readers may see. */
   readonly live: ReadonlyMap<string, T>;
-  isStale(key: string): boolean;
+}
+
+/** Keys that have an age of their own. */
+interface Own {
+  isFresh(key: string): boolean;
+  isLate(key: string): boolean;
 }
 
 /** While all that is visible is fresh. */
@@ -38,11 +43,29 @@ class StaleReads<T> extends FreshReads<T> {
   }
 }
 
-/** While some of it is: each is looked at. */
-class MixedReads<T> extends FreshReads<T> {
+abstract class MixedReads<T> extends FreshReads<T> {
+  readonly own: Own;
+
+  constructor(memory: Memory<T>, counters: Counters, own: Own) {
+    super(memory, counters);
+    this.own = own;
+  }
+}
+
+/** While all that is visible is fresh but for some keys, which have an age of their own: one look-up more. */
+class SomeStaleReads<T> extends MixedReads<T> {
   override get(key: string): T | undefined {
     const value = super.get(key);
-    if (value !== undefined && this.memory.isStale(key)) this.counters.staleHits += 1;
+    if (value !== undefined && this.own.isLate(key)) this.counters.staleHits += 1;
+    return value;
+  }
+}
+
+/** While all that is visible is stale but for such keys. */
+class SomeFreshReads<T> extends MixedReads<T> {
+  override get(key: string): T | undefined {
+    const value = super.get(key);
+    if (value !== undefined && !this.own.isFresh(key)) this.counters.staleHits += 1;
     return value;
   }
 }
@@ -53,11 +76,13 @@ export type Reads<T> = Pick<FreshReads<T>, 'get'>;
 export class HitPath<T> {
   readonly fresh: Reads<T>;
   readonly stale: Reads<T>;
-  readonly mixed: Reads<T>;
+  readonly someStale: Reads<T>;
+  readonly someFresh: Reads<T>;
 
-  constructor(memory: Memory<T>, counters: Counters) {
+  constructor(memory: Memory<T>, counters: Counters, own: Own) {
     this.fresh = new FreshReads(memory, counters);
     this.stale = new StaleReads(memory, counters);
-    this.mixed = new MixedReads(memory, counters);
+    this.someStale = new SomeStaleReads(memory, counters, own);
+    this.someFresh = new SomeFreshReads(memory, counters, own);
   }
 }

@@ -53,6 +53,10 @@ export class OwnEntries<T> {
     return this.#late.size > this.#hidden.size;
   }
 
+  get hasFresh(): boolean {
+    return this.#fresh.size > 0;
+  }
+
   /** A moment before which nothing falls due. */
   get nextAt(): number {
     if (this.#unsettled !== undefined) return Number.NEGATIVE_INFINITY;
@@ -66,6 +70,10 @@ export class OwnEntries<T> {
   /** When its value was confirmed. */
   confirmedAt(key: string): number | undefined {
     return this.#fresh.get(key) ?? this.#late.get(key);
+  }
+
+  isFresh(key: string): boolean {
+    return this.#fresh.has(key);
   }
 
   /** Is it older than its ttl? */

@@ -112,7 +112,10 @@ export class TTLCacheService<T> implements Cache<T> {
     }
     this.#counters.reads += keys.length;
     this.#counters.misses += misses;
-    if (!allFresh) for (const key of keys) if (live.has(key) && this.#store.isStale(key)) this.#counters.staleHits += 1;
+    if (allFresh) return values;
+    for (let index = 0; index < keys.length; index += 1) {
+      if (values[index] !== undefined && this.#store.isStale(keys[index]!)) this.#counters.staleHits += 1;
+    }
     return values;
   }
 

@@ -65,8 +65,6 @@ export class Store<T> {
     // Its last good value goes as well: nobody would know any more that there is a newer row.
     this.quarantine = new Quarantine(options.maxEntries, (key) => this.#evictOne(key));
     this.negatives = new Negatives(options.negativeTtl);
-    this.#hitPath = new HitPath(this, options.counters);
-    this.reads = this.#hitPath.fresh;
     this.#alarm = new Alarm(options.clock, () => this.#age());
     this.#own = new OwnEntries<T>({
       ...options,
@@ -81,6 +79,8 @@ export class Store<T> {
         if (this.base.confirmedAt !== undefined && !baseSpeaks) this.#unsure.add(key);
       },
     });
+    this.#hitPath = new HitPath(this, options.counters, this.#own);
+    this.reads = this.#hitPath.fresh;
   }
 
   /** Keys that have to be read again, because no refresh by changes would bring them back. */
@@ -97,7 +97,8 @@ export class Store<T> {
 
   /** Is what readers see under this key older than its ttl? */
   isStale(key: string): boolean {
-    return this.#own.has(key) ? this.#own.isLate(key) : this.base.phase === 'stale';
+    // One look-up: entries of their own are either fresh or late, and for all others the base speaks.
+    return this.base.phase === 'stale' ? !this.#own.isFresh(key) : this.#own.isLate(key);
   }
 
   /** The value that may be served while no newer answer can be had, visible or in reserve. */
@@ -342,7 +343,10 @@ export class Store<T> {
 
   #noteFreshness(): void {
     this.allFresh = this.base.phase !== 'stale' && !this.#own.showStale;
-    const { fresh, stale, mixed } = this.#hitPath;
-    this.reads = this.allFresh ? fresh : this.#own.size === 0 ? stale : mixed;
+    const { fresh, stale, someStale, someFresh } = this.#hitPath;
+    const { phase } = this.base;
+    if (this.allFresh) this.reads = fresh;
+    else if (phase !== 'fresh' && !this.#own.hasFresh) this.reads = stale;
+    else this.reads = phase === 'stale' ? someFresh : someStale;
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { TTLCacheService } from '../src/index.ts';
+import type { StandardSchema } from '../src/schema.ts';
 import { load, type SetUp, setUp } from './support/set-up.ts';
 
 const rows = [
@@ -43,6 +44,43 @@ describe.each(['get', 'getMany'] as const)('%s', (method) => {
     const { cache } = await inOutage();
     expect(await cache.fetch('a', { fresh: true })).toBe('a');
     expect(counted(cache, reader(cache))).toEqual([2, 1, 1]);
+  });
+
+  test('counts every hit as stale where a row that was fetched singly is stale like all others', async () => {
+    const set = setUp<string>({ methods: ['fetchAll', 'fetchOne'], rows, ttl: '1m', refreshInterval: '30s' });
+    await load(set);
+    await set.cache.fetch('a', { fresh: true });
+    set.source.behave('fail');
+    await set.clock.advance('61s');
+    expect(counted(set.cache, reader(set.cache))).toEqual([2, 2, 1]);
+  });
+
+  test('counts what is stale where rows are fetched one by one', async () => {
+    const set = setUp<string>({ methods: ['fetchOne'], rows, ttl: '1m' });
+    await load(set);
+    await set.clock.advance('30s');
+    await set.cache.fetch('b', { fresh: true });
+    set.source.behave('fail');
+    await set.clock.advance('31s');
+    expect(await set.cache.fetch('a')).toBe('a');
+    expect(counted(set.cache, reader(set.cache))).toEqual([2, 1, 1]);
+    await set.clock.advance('30s');
+    expect(counted(set.cache, reader(set.cache))).toEqual([2, 2, 1]);
+  });
+
+  test('counts the last good value of a row that is wrong as stale, and no other', async () => {
+    const schema: StandardSchema<string> = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value) => (value === 'wrong' ? { issues: [{ message: 'wrong' }] } : { value: value as string }),
+      },
+    };
+    const set = setUp<string>({ rows, schema, ttl: '1m', refreshInterval: '30s' });
+    await load(set);
+    set.source.rows.set('a', 'wrong');
+    await set.clock.advance('61s');
+    expect(counted(set.cache, reader(set.cache))).toEqual([2, 1, 1]);
   });
 
   test('counts no stale hit any more when the source is back', async () => {
