@@ -1,5 +1,5 @@
 /** A round that reads some keys again. */
-import { type Changes, isChange, NO_CHANGES } from './changes.ts';
+import { both, type Changes, isChange, NO_CHANGES } from './changes.ts';
 import type { CacheError } from './errors.ts';
 import type { KeyAnswer } from './key-reader.ts';
 import { inWaves, SINGLE_CALLS_AT_A_TIME } from './limited.ts';
@@ -38,26 +38,37 @@ export async function readKeys<T>(
 
 /**
  * What differs goes live in one step. That all the others are as readers see them is nothing to be seen half of: their
- * ages are renewed in slices. What becomes of a key meanwhile is the fence's business, as for any answer.
+ * ages are renewed in slices. What becomes of a key meanwhile is the fence's business, as for any answer; what it still
+ * admits, and readers do not see any more, differs.
  */
 async function storeAll<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Promise<Changes> {
-  const { store, reader } = parts;
-  const isShown = ({ key, row }: KeyAnswer<T>): boolean =>
-    row !== undefined && row.problem === undefined && store.live.get(key) === row.value;
-  const shown: KeyAnswer<T>[] = [];
-  const others: KeyAnswer<T>[] = [];
-  for (const answer of answers) (isShown(answer) ? shown : others).push(answer);
-  const changes = storeAtOnce(parts, others);
-  announce(parts, changes);
+  const [shown, others] = bothKinds(parts, answers);
+  let changes = storeAtOnce(parts, others);
   const slice = new Slice();
   for (const [index, chunk] of chunks(shown, CONFIRMED_AT_A_TIME).entries()) {
     if (index > 0) await slice.next();
-    reader.store(chunk);
+    const [still, meanwhile] = bothKinds(parts, chunk);
+    parts.reader.store(still);
+    changes = { ...changes, unchanged: changes.unchanged + still.length };
+    if (meanwhile.length > 0) changes = both(changes, storeAtOnce(parts, meanwhile));
   }
-  return { ...changes, unchanged: changes.unchanged + shown.length };
+  return changes;
 }
 
-function storeAtOnce<T>({ store, reader }: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Changes {
+/** Those that are as readers see them, and those that are not. */
+function bothKinds<T>({ store }: RoundParts<T>, answers: readonly KeyAnswer<T>[]): [KeyAnswer<T>[], KeyAnswer<T>[]] {
+  const shown: KeyAnswer<T>[] = [];
+  const others: KeyAnswer<T>[] = [];
+  for (const answer of answers) {
+    const { key, row } = answer;
+    const isShown = row !== undefined && row.problem === undefined && store.live.get(key) === row.value;
+    (isShown ? shown : others).push(answer);
+  }
+  return [shown, others];
+}
+
+function storeAtOnce<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Changes {
+  const { store, reader } = parts;
   const before = answers.map(({ key }) => store.live.get(key));
   let changes = NO_CHANGES;
   reader.store(answers, (outcomes) => {
@@ -66,6 +77,7 @@ function storeAtOnce<T>({ store, reader }: RoundParts<T>, answers: readonly KeyA
     changes = difference(answers, { before, after, quarantined });
     if (isChange(changes)) store.generation += 1;
   });
+  announce(parts, changes);
   return changes;
 }
 

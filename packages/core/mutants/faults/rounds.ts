@@ -44,7 +44,7 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a refresh of keys confirms none of what is as it was',
     promise: 10,
     file: 'keys-round.ts',
-    find: 'reader.store(chunk);',
+    find: 'parts.reader.store(still);',
     replace: '',
     caughtBy: {
       file: 'refresh-by-keys.test.ts',
@@ -60,6 +60,17 @@ export const ROUNDS: readonly Fault[] = [
     caughtBy: {
       file: 'refresh-by-keys.test.ts',
       title: 'are all confirmed; what has changed is seen at once, the others get their turn',
+    },
+  },
+  {
+    name: 'a refresh of keys does not tell that it has taken back what was fetched while ages were renewed',
+    promise: 14,
+    file: 'keys-round.ts',
+    find: 'const [still, meanwhile] = bothKinds(parts, chunk);',
+    replace: 'const [still, meanwhile] = [chunk, [] as KeyAnswer<T>[]];',
+    caughtBy: {
+      file: 'refresh-by-keys.test.ts',
+      title: 'win over an answer that was sent earlier and lands in between, and tell that they have taken it back',
     },
   },
   {
