@@ -42,29 +42,26 @@ export async function readKeys<T>(
  * admits, and readers do not see any more, differs.
  */
 async function storeAll<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Promise<Changes> {
-  const [shown, others] = bothKinds(parts, answers);
-  let changes = storeAtOnce(parts, others);
+  const { store, reader } = parts;
+  const isShown = ({ key, row }: KeyAnswer<T>): boolean =>
+    row !== undefined && row.problem === undefined && store.live.get(key) === row.value;
   const slice = new Slice();
+  const shown: KeyAnswer<T>[] = [];
+  const others: KeyAnswer<T>[] = [];
+  for (const answer of answers) {
+    (isShown(answer) ? shown : others).push(answer);
+    if (slice.isOver()) await slice.next();
+  }
+  let changes = storeAtOnce(parts, others);
   for (const [index, chunk] of chunks(shown, CONFIRMED_AT_A_TIME).entries()) {
     if (index > 0) await slice.next();
-    const [still, meanwhile] = bothKinds(parts, chunk);
-    parts.reader.store(still);
+    const still = chunk.filter(isShown);
+    const meanwhile = chunk.filter((answer) => !isShown(answer));
+    reader.store(still);
     changes = { ...changes, unchanged: changes.unchanged + still.length };
     if (meanwhile.length > 0) changes = both(changes, storeAtOnce(parts, meanwhile));
   }
   return changes;
-}
-
-/** Those that are as readers see them, and those that are not. */
-function bothKinds<T>({ store }: RoundParts<T>, answers: readonly KeyAnswer<T>[]): [KeyAnswer<T>[], KeyAnswer<T>[]] {
-  const shown: KeyAnswer<T>[] = [];
-  const others: KeyAnswer<T>[] = [];
-  for (const answer of answers) {
-    const { key, row } = answer;
-    const isShown = row !== undefined && row.problem === undefined && store.live.get(key) === row.value;
-    (isShown ? shown : others).push(answer);
-  }
-  return [shown, others];
 }
 
 function storeAtOnce<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Changes {

@@ -89,9 +89,9 @@ export class Store<T> {
   }
 
   /** All that is known where nothing is loaded whole: keys that are visible, in reserve or in quarantine. */
-  knownKeys(): Set<string> {
-    const known = new Set(this.#own.keys());
-    for (const key of this.quarantine.keys()) known.add(key);
+  knownKeys(): string[] {
+    const known = [...this.#own.keys()];
+    for (const key of this.quarantine.keys()) if (!this.#own.has(key)) known.push(key);
     return known;
   }
 

@@ -44,7 +44,7 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a refresh of keys confirms none of what is as it was',
     promise: 10,
     file: 'keys-round.ts',
-    find: 'parts.reader.store(still);',
+    find: 'reader.store(still);',
     replace: '',
     caughtBy: {
       file: 'refresh-by-keys.test.ts',
@@ -66,8 +66,8 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a refresh of keys does not tell that it has taken back what was fetched while ages were renewed',
     promise: 14,
     file: 'keys-round.ts',
-    find: 'const [still, meanwhile] = bothKinds(parts, chunk);',
-    replace: 'const [still, meanwhile] = [chunk, [] as KeyAnswer<T>[]];',
+    find: 'const still = chunk.filter(isShown);\n    const meanwhile = chunk.filter((answer) => !isShown(answer));',
+    replace: 'const still = chunk;\n    const meanwhile: KeyAnswer<T>[] = [];',
     caughtBy: {
       file: 'refresh-by-keys.test.ts',
       title: 'win over an answer that was sent earlier and lands in between, and tell that they have taken it back',
