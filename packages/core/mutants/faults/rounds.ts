@@ -126,8 +126,8 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a listener hears of a refresh by keys before all of it is stored',
     promise: 7,
     file: 'key-reader.ts',
-    find: 'this.#store(answer, bad))',
-    replace: '[this.#store(answer, bad), store.settle()] as const).map(([outcome]) => outcome)',
+    find: 'this.#store(answer, now, bad))',
+    replace: '[this.#store(answer, now, bad), store.settle()] as const).map(([outcome]) => outcome)',
     caughtBy: {
       file: 'atomic.test.ts',
       title: 'a listener hears of nothing before the whole answer of a fetchMany is stored',
@@ -283,8 +283,8 @@ export const ROUNDS: readonly Fault[] = [
     name: 'the last good value of a bad row is made younger by a single answer that finds the row bad',
     promise: 9,
     file: 'store.ts',
-    find: 'this.#putOwn(key, known.value, known.since);',
-    replace: 'this.#putOwn(key, known.value, this.#options.clock.now());',
+    find: 'this.#putOwn(key, known, now);',
+    replace: 'this.#putOwn(key, { ...known, since: now }, now);',
     caughtBy: BAD_ROW,
   },
   {
@@ -310,8 +310,8 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a row that is good again stays in quarantine',
     promise: 9,
     file: 'store.ts',
-    find: 'this.quarantine.delete(key);\n    this.#putOwn(key, value, confirmedAt);',
-    replace: 'this.#putOwn(key, value, confirmedAt);',
+    find: 'this.quarantine.delete(key);\n    this.#putOwn(key, { value, since: confirmedAt }, now);',
+    replace: 'this.#putOwn(key, { value, since: confirmedAt }, now);',
     caughtBy: {
       file: 'quarantine.test.ts',
       title: 'a bad row that is fetched alone leaves its last good value, which a fresh fetch is not given',
