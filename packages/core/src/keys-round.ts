@@ -21,12 +21,15 @@ export async function readKeys<T>(
   const guard = fence.open();
   try {
     const batches = reader.canReadMany ? chunks(keys, KEYS_PER_CALL) : keys.map((key) => [key]);
-    const failures = await inWaves(batches, reader.canReadMany ? 1 : SINGLE_CALLS_AT_A_TIME, (batch) =>
+    const failures = (await inWaves(batches, reader.canReadMany ? 1 : SINGLE_CALLS_AT_A_TIME, (batch) =>
       reader.read(batch, { reason, awaited, insist: insist && batch === batches[0] }, (found) => {
         answers.push(...found);
       }),
-    );
-    const [first] = failures as CacheError[];
+    )) as CacheError[];
+    const [first] = failures;
+    // Said by the failure, since the cache may have been started again.
+    const stopped = failures.find(({ code }) => code === 'stopped');
+    if (stopped !== undefined) throw stopped;
     // An outage half-way has changed nothing. But one key that always fails, while the source answers for others,
     // keeps none of them from being confirmed: it ages alone.
     if (first !== undefined && (answers.length === 0 || calls.areRefused)) throw first;

@@ -113,6 +113,23 @@ test('a key that always fails keeps no other from being refreshed', async () => 
   await cache.stop();
 });
 
+test('a refresh of keys that is stopped half-way has ended as stopped, even if the cache is started again at once', async () => {
+  const keys = Array.from({ length: 2_000 }, (_, index) => `${index}`);
+  const { source, cache, calls } = setUp<string>({ methods: ['fetchMany'], rows: keys.map((key) => [key, key]) });
+  await cache.fetchMany(keys);
+  source.behave('hold');
+  const refreshed = cache.refresh();
+  await settle();
+  calls.at(-1)!.answer();
+  await settle();
+  expect(calls).toHaveLength(3);
+  const stopped = cache.stop();
+  await cache.start();
+  await stopped;
+  expect(await refreshed).toMatchObject({ outcome: 'stopped', error: { code: 'stopped' } });
+  await cache.stop();
+});
+
 describe('thousands of keys that are read again', () => {
   const keys = Array.from({ length: 2_000 }, (_, index) => `${index}`);
   const last = keys.at(-1)!;

@@ -74,6 +74,18 @@ export const ROUNDS: readonly Fault[] = [
     },
   },
   {
+    name: 'a refresh of keys that is stopped half-way has ended well if the cache is started again at once',
+    promise: 13,
+    file: 'keys-round.ts',
+    find: 'if (stopped !== undefined) throw stopped;',
+    replace: '',
+    caughtBy: {
+      file: 'refresh-by-keys.test.ts',
+      title:
+        'a refresh of keys that is stopped half-way has ended as stopped, even if the cache is started again at once',
+    },
+  },
+  {
     name: 'a refresh of keys that an outage ends half-way shows its first half',
     promise: 7,
     file: 'keys-round.ts',
