@@ -1,3 +1,6 @@
+/** Marks that no request needs any more, for each that ends: more would keep the thread for long. */
+const DROPPED_AT_A_TIME = 1_000;
+
 /**
  * Which answer may still be stored. Every request to the source takes a ticket before it is sent; every write and
  * every invalidation leaves a mark. One rule keeps lost invalidations and time travel out, on every path:
@@ -35,11 +38,18 @@ export class Fence {
 
   close(ticket: number): void {
     this.#open.delete(ticket);
-    const [oldest = Number.POSITIVE_INFINITY] = this.#open;
+    const [oldest] = this.#open;
+    if (oldest === undefined) {
+      // Where there are many: one by one they would take many milliseconds.
+      this.#marks.clear();
+      return;
+    }
+    let left = DROPPED_AT_A_TIME;
     for (const [key, mark] of this.#marks) {
       // Marks are roughly in order; one that is not yet due keeps those behind it a little longer.
-      if (mark > oldest) break;
+      if (mark > oldest || left === 0) break;
       this.#marks.delete(key);
+      left -= 1;
     }
   }
 

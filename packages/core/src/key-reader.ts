@@ -13,9 +13,9 @@ import type { Sent, SourceCalls } from './source-calls.ts';
 export interface SingleStore<T> {
   staleValue(key: string): T | undefined;
   prepare(value: T, held: T | undefined): T;
-  put(key: string, prepared: T, confirmedAt: number): T;
+  put(key: string, prepared: T, confirmedAt: number, now: number): T;
   putAbsent(key: string, confirmedAt: number): void;
-  putQuarantined(key: string, problem: string): void;
+  putQuarantined(key: string, problem: string, now: number): void;
   doubt(key: string): void;
   settle(): void;
 }
@@ -90,16 +90,18 @@ export class KeyReader<T> {
     counted: (outcomes: readonly KeyOutcome<T>[]) => void = () => undefined,
   ): KeyOutcome<T>[] {
     const { store, events } = this.#options;
+    // Once for all of them: while no timer is set, the clock asks the system.
+    const now = this.#options.now();
     const bad: CacheEvents['quarantine'][] = [];
-    const outcomes = answers.map((answer) => this.#store(answer, bad));
+    const outcomes = answers.map((answer) => this.#store(answer, now, bad));
     counted(outcomes);
     store.settle();
     for (const row of bad) events.emit('quarantine', row);
     return outcomes;
   }
 
-  #store({ key, sent, ageMs, row }: KeyAnswer<T>, bad: CacheEvents['quarantine'][]): KeyOutcome<T> {
-    const { calls, fence, store, ttl, now } = this.#options;
+  #store({ key, sent, ageMs, row }: KeyAnswer<T>, now: number, bad: CacheEvents['quarantine'][]): KeyOutcome<T> {
+    const { calls, fence, store, ttl } = this.#options;
     const confirmedAt = sent.at - ageMs;
     const admitted = fence.admits(key, sent.ticket);
     const stored = (): void => {
@@ -115,7 +117,7 @@ export class KeyReader<T> {
     }
     if (row.problem !== undefined) {
       if (admitted) {
-        store.putQuarantined(key, row.problem);
+        store.putQuarantined(key, row.problem, now);
         stored();
         bad.push({ key, message: row.problem });
       }
@@ -123,8 +125,8 @@ export class KeyReader<T> {
     }
     // An answer slower than the ttl is stale on arrival: its caller gets it, the store does not. If it is equal to what
     // is held, the caller gets that: identity is version, on every path.
-    if (!admitted || now() - confirmedAt > ttl) return { value: store.prepare(row.value, store.staleValue(key)) };
-    const value = store.put(key, row.value, confirmedAt);
+    if (!admitted || now - confirmedAt > ttl) return { value: store.prepare(row.value, store.staleValue(key)) };
+    const value = store.put(key, row.value, confirmedAt, now);
     stored();
     return { value };
   }

@@ -1,5 +1,5 @@
 /** A round that reads some keys again. */
-import { type Changes, isChange, NO_CHANGES } from './changes.ts';
+import { both, type Changes, isChange, NO_CHANGES } from './changes.ts';
 import type { CacheError } from './errors.ts';
 import type { KeyAnswer } from './key-reader.ts';
 import { inWaves, SINGLE_CALLS_AT_A_TIME } from './limited.ts';
@@ -21,12 +21,15 @@ export async function readKeys<T>(
   const guard = fence.open();
   try {
     const batches = reader.canReadMany ? chunks(keys, KEYS_PER_CALL) : keys.map((key) => [key]);
-    const failures = await inWaves(batches, reader.canReadMany ? 1 : SINGLE_CALLS_AT_A_TIME, (batch) =>
+    const failures = (await inWaves(batches, reader.canReadMany ? 1 : SINGLE_CALLS_AT_A_TIME, (batch) =>
       reader.read(batch, { reason, awaited, insist: insist && batch === batches[0] }, (found) => {
         answers.push(...found);
       }),
-    );
-    const [first] = failures as CacheError[];
+    )) as CacheError[];
+    const [first] = failures;
+    // Said by the failure, since the cache may have been started again.
+    const stopped = failures.find(({ code }) => code === 'stopped');
+    if (stopped !== undefined) throw stopped;
     // An outage half-way has changed nothing. But one key that always fails, while the source answers for others,
     // keeps none of them from being confirmed: it ages alone.
     if (first !== undefined && (answers.length === 0 || calls.areRefused)) throw first;
@@ -38,26 +41,34 @@ export async function readKeys<T>(
 
 /**
  * What differs goes live in one step. That all the others are as readers see them is nothing to be seen half of: their
- * ages are renewed in slices. What becomes of a key meanwhile is the fence's business, as for any answer.
+ * ages are renewed in slices. What becomes of a key meanwhile is the fence's business, as for any answer; what it still
+ * admits, and readers do not see any more, differs.
  */
 async function storeAll<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Promise<Changes> {
   const { store, reader } = parts;
   const isShown = ({ key, row }: KeyAnswer<T>): boolean =>
     row !== undefined && row.problem === undefined && store.live.get(key) === row.value;
+  const slice = new Slice();
   const shown: KeyAnswer<T>[] = [];
   const others: KeyAnswer<T>[] = [];
-  for (const answer of answers) (isShown(answer) ? shown : others).push(answer);
-  const changes = storeAtOnce(parts, others);
-  announce(parts, changes);
-  const slice = new Slice();
+  for (const answer of answers) {
+    (isShown(answer) ? shown : others).push(answer);
+    if (slice.isOver()) await slice.next();
+  }
+  let changes = storeAtOnce(parts, others);
   for (const [index, chunk] of chunks(shown, CONFIRMED_AT_A_TIME).entries()) {
     if (index > 0) await slice.next();
-    reader.store(chunk);
+    const still = chunk.filter(isShown);
+    const meanwhile = chunk.filter((answer) => !isShown(answer));
+    reader.store(still);
+    changes = { ...changes, unchanged: changes.unchanged + still.length };
+    if (meanwhile.length > 0) changes = both(changes, storeAtOnce(parts, meanwhile));
   }
-  return { ...changes, unchanged: changes.unchanged + shown.length };
+  return changes;
 }
 
-function storeAtOnce<T>({ store, reader }: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Changes {
+function storeAtOnce<T>(parts: RoundParts<T>, answers: readonly KeyAnswer<T>[]): Changes {
+  const { store, reader } = parts;
   const before = answers.map(({ key }) => store.live.get(key));
   let changes = NO_CHANGES;
   reader.store(answers, (outcomes) => {
@@ -66,6 +77,7 @@ function storeAtOnce<T>({ store, reader }: RoundParts<T>, answers: readonly KeyA
     changes = difference(answers, { before, after, quarantined });
     if (isChange(changes)) store.generation += 1;
   });
+  announce(parts, changes);
   return changes;
 }
 

@@ -21,7 +21,7 @@ export interface RoundStore<T> {
   /** How many keys are known to be absent. */
   readonly negatives: { readonly size: number };
   generation: number;
-  knownKeys(): Set<string>;
+  knownKeys(): string[];
   prepare(value: T, held: T | undefined): T;
   publish(publication: Publication<T>): void;
   correct(correction: Correction<T>): void;

@@ -62,7 +62,7 @@ export class Rounds<T> {
     const { source, store, now } = this.#parts;
     if (source.restore === undefined || source.fetchAll === undefined) return undefined;
     // Whatever is known already, be it that a key is absent, is newer.
-    if (store.base.phase !== 'none' || store.knownKeys().size + store.negatives.size > 0) return undefined;
+    if (store.base.phase !== 'none' || store.knownKeys().length + store.negatives.size > 0) return undefined;
     const course: Course = { kind: 'snapshot', reason: 'restore', startedAt: now() };
     // What went wrong is told as an event; the source itself is asked next.
     const outcome = await readKept(this.#parts).catch(() => undefined);
@@ -103,9 +103,8 @@ export class Rounds<T> {
     const { whole, keys } = request;
     if (source.fetchAll === undefined || !this.isWhole(request)) {
       course.kind = 'delta';
-      const read = whole ? store.knownKeys() : new Set<string>();
-      for (const key of keys) read.add(key);
-      return readKeys(this.#parts, [...read], request);
+      const known = whole ? store.knownKeys() : [];
+      return readKeys(this.#parts, keys.length === 0 ? known : [...new Set([...known, ...keys])], request);
     }
     if (!request.full && this.#canFollow(keys)) {
       const changes = await this.#follow(request, course);

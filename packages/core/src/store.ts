@@ -89,9 +89,9 @@ export class Store<T> {
   }
 
   /** All that is known where nothing is loaded whole: keys that are visible, in reserve or in quarantine. */
-  knownKeys(): Set<string> {
-    const known = new Set(this.#own.keys());
-    for (const key of this.quarantine.keys()) known.add(key);
+  knownKeys(): string[] {
+    const known = [...this.#own.keys()];
+    for (const key of this.quarantine.keys()) if (!this.#own.has(key)) known.push(key);
     return known;
   }
 
@@ -142,10 +142,10 @@ export class Store<T> {
   }
 
   /** Stores one answer with an age of its own. Returns the value as held. After the last answer, `settle`. */
-  put(key: string, prepared: T, confirmedAt: number): T {
+  put(key: string, prepared: T, confirmedAt: number, now: number): T {
     const value = sameOf(prepared, this.staleValue(key));
     this.quarantine.delete(key);
-    this.#putOwn(key, value, confirmedAt);
+    this.#putOwn(key, { value, since: confirmedAt }, now);
     this.#evict();
     return value;
   }
@@ -157,12 +157,12 @@ export class Store<T> {
   }
 
   /** The newest row failed its schema: its last good value stays, with the age it has. */
-  putQuarantined(key: string, message: string): void {
+  putQuarantined(key: string, message: string, now: number): void {
     this.quarantine.set(key, message);
     this.negatives.delete(key);
     this.#unsure.delete(key);
     const known = this.#known(key);
-    if (known !== undefined) this.#putOwn(key, known.value, known.since);
+    if (known !== undefined) this.#putOwn(key, known, now);
   }
 
   /** What was stored last was read while the base was, so nobody knows which is newer. */
@@ -215,7 +215,7 @@ export class Store<T> {
       if (later.has(key)) continue;
       this.#forget(key, sameOf(value, this.staleValue(key)));
     }
-    for (const [key, message] of quarantined) if (!later.has(key)) this.putQuarantined(key, message);
+    for (const [key, message] of quarantined) if (!later.has(key)) this.putQuarantined(key, message, now);
     // The entries of all others are part of the set now, those too that were too old to be seen.
     const unspoken = [...later, ...this.#unsure, ...this.quarantine.keys()];
     const kept = this.#knownOf(unspoken.filter((key) => this.#own.has(key)));
@@ -275,11 +275,11 @@ export class Store<T> {
     return found;
   }
 
-  #putOwn(key: string, value: T, confirmedAt: number): void {
+  #putOwn(key: string, { value, since }: Known<T>, now: number): void {
     this.negatives.delete(key);
     this.#unsure.delete(key);
     this.#release(key);
-    this.#own.put(key, value, confirmedAt, this.#options.clock.now());
+    this.#own.put(key, value, since, now);
   }
 
   /** Nothing that was known of this key counts any more; `value`: the base has this now. */

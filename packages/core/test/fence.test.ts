@@ -74,6 +74,23 @@ describe('the fence', () => {
     expect(marks(fence)).toEqual([]);
   });
 
+  test('lets go of thousands of marks at once where nothing is under way, else of some with each that ends', () => {
+    const fence = new Fence();
+    let oldest = fence.open();
+    for (let key = 0; key < 2_500; key += 1) fence.invalidate(`${key}`);
+    const left: number[] = [];
+    for (let turn = 0; turn < 3; turn += 1) {
+      const next = fence.open();
+      fence.close(oldest);
+      oldest = next;
+      left.push(marks(fence).length);
+    }
+    expect(left).toEqual([1_500, 500, 0]);
+    for (let key = 0; key < 2_500; key += 1) fence.invalidate(`${key}`);
+    fence.close(oldest);
+    expect(marks(fence)).toEqual([]);
+  });
+
   test('is bounded by the writes during the longest request, however long the whole lasts', () => {
     const fence = new Fence();
     let under = fence.open();

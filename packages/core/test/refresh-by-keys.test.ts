@@ -113,6 +113,22 @@ test('a key that always fails keeps no other from being refreshed', async () => 
   await cache.stop();
 });
 
+test('a refresh of keys that is stopped half-way has ended as stopped, even if the cache is started again at once', async () => {
+  const keys = Array.from({ length: 2_000 }, (_, index) => `${index}`);
+  const { source, cache, calls } = setUp<string>({ methods: ['fetchMany'], rows: keys.map((key) => [key, key]) });
+  await cache.fetchMany(keys);
+  source.behave('hold');
+  const refreshed = cache.refresh();
+  await settle();
+  calls.at(-1)!.answer();
+  while (calls.length < 3) await settle();
+  const stopped = cache.stop();
+  await cache.start();
+  await stopped;
+  expect(await refreshed).toMatchObject({ outcome: 'stopped', error: { code: 'stopped' } });
+  await cache.stop();
+});
+
 describe('thousands of keys that are read again', () => {
   const keys = Array.from({ length: 2_000 }, (_, index) => `${index}`);
   const last = keys.at(-1)!;
@@ -133,7 +149,7 @@ describe('thousands of keys that are read again', () => {
       turns += 1;
       between(set, turns);
     }
-    expect(await refresh).toMatchObject({ outcome: 'published', updated: 1, unchanged: 1_999, generation: 1 });
+    expect(await refresh).toMatchObject({ outcome: 'published', updated: 1, generation: 1 });
     return set;
   }
 
@@ -141,6 +157,7 @@ describe('thousands of keys that are read again', () => {
     const ages: unknown[] = [];
     const { cache, clock } = await refreshed((set) => ages.push(set.cache.inspect(last).ageMs));
     expect(ages.slice(0, 3)).toEqual([50_000, 50_000, 50_000]);
+    expect(cache.status().lastRefresh).toMatchObject({ unchanged: 1_999 });
     await clock.advance('20s');
     expect(cache.size).toBe(2_000);
     expect(cache.inspect(last)).toMatchObject({ state: 'fresh', ageMs: 20_000 });
@@ -161,5 +178,32 @@ describe('thousands of keys that are read again', () => {
       if (turns === 1) void set.cache.stop();
     });
     expect([stopped.cache.size, stopped.clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  test('win over an answer that was sent earlier and lands in between, and tell that they have taken it back', async () => {
+    for (const [earlier, change] of [
+      ['other', { added: [], updated: [last], removed: [] }],
+      [undefined, { added: [last], updated: [], removed: [] }],
+    ] as const) {
+      const set = setUp<string>({ methods: ['fetchMany'], rows: keys.map((key) => [key, 'old']), ttl: '1m' });
+      const { cache, source, calls } = set;
+      await cache.fetchMany(keys);
+      const changes: unknown[] = [];
+      cache.on('change', (event) => changes.push(event));
+      source.behave((call) => (call === 2 ? 'hold' : 'answer'));
+      const fetched = cache.fetch(last, { fresh: true });
+      source.rows.set('7', 'new');
+      const refresh = cache.refresh();
+      while (cache.get('7') === 'old') await turn();
+      calls[1]!.answer(earlier === undefined ? [] : [[last, earlier]]);
+      expect([await fetched, cache.get(last)]).toEqual([earlier, earlier]);
+      expect(await refresh).toMatchObject({ unchanged: 1_998, generation: 2 });
+      expect(cache.get(last)).toBe('old');
+      expect(changes).toEqual([
+        { generation: 1, added: [], updated: ['7'], removed: [] },
+        { generation: 2, ...change },
+      ]);
+      await cache.stop();
+    }
   });
 });

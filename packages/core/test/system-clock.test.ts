@@ -185,6 +185,24 @@ describe('weeks on the system clock', () => {
     expect(cache.get('a')).toBeUndefined();
     await cache.stop();
   });
+
+  test('asks the system a few times, not once a key, where thousands of keys are stored and no timer is set', async () => {
+    let asked = 0;
+    const { readings } = new Machine();
+    const sinceBoot = (): number => {
+      asked += 1;
+      return readings.sinceBoot();
+    };
+    const keys = Array.from({ length: 1_000 }, (_, index) => `${index}`);
+    const fetchMany = async (): Promise<Map<string, string>> => new Map(keys.map((key) => [key, key]));
+    const clock = new SystemClock({ ...readings, sinceBoot });
+    const cache = new TTLCacheService<string>({ name: 'test', source: { fetchMany }, clock });
+    await cache.start();
+    await cache.fetchMany(keys);
+    expect(cache.size).toBe(1_000);
+    expect(asked).toBeLessThan(20);
+    await cache.stop();
+  });
 });
 
 describe('the real readings', () => {

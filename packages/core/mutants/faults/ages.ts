@@ -186,7 +186,7 @@ export const AGES: readonly Fault[] = [
     name: 'an answer slower than ttl is stored',
     promise: 10,
     file: 'key-reader.ts',
-    find: 'if (!admitted || now() - confirmedAt > ttl) return',
+    find: 'if (!admitted || now - confirmedAt > ttl) return',
     replace: 'if (!admitted) return',
     caughtBy: {
       file: 'survivors.test.ts',

@@ -120,7 +120,7 @@ export const CHANGES: readonly Fault[] = [
     name: 'a bad row in a delta is let go',
     promise: 9,
     file: 'store.ts',
-    find: 'for (const [key, message] of quarantined) if (!later.has(key)) this.putQuarantined(key, message);',
+    find: 'for (const [key, message] of quarantined) if (!later.has(key)) this.putQuarantined(key, message, now);',
     replace: '',
     caughtBy: {
       file: 'delta-faults.test.ts',

@@ -74,7 +74,7 @@ export const DISK: readonly Fault[] = [
     name: 'a file overwrites what was fetched before it was read',
     promise: 14,
     file: 'rounds.ts',
-    find: "if (store.base.phase !== 'none' || store.knownKeys().size + store.negatives.size > 0) return undefined;",
+    find: "if (store.base.phase !== 'none' || store.knownKeys().length + store.negatives.size > 0) return undefined;",
     replace: '',
     caughtBy: {
       file: 'on-disk.test.ts',

@@ -44,7 +44,7 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a refresh of keys confirms none of what is as it was',
     promise: 10,
     file: 'keys-round.ts',
-    find: 'reader.store(chunk);',
+    find: 'reader.store(still);',
     replace: '',
     caughtBy: {
       file: 'refresh-by-keys.test.ts',
@@ -60,6 +60,29 @@ export const ROUNDS: readonly Fault[] = [
     caughtBy: {
       file: 'refresh-by-keys.test.ts',
       title: 'are all confirmed; what has changed is seen at once, the others get their turn',
+    },
+  },
+  {
+    name: 'a refresh of keys does not tell that it has taken back what was fetched while ages were renewed',
+    promise: 14,
+    file: 'keys-round.ts',
+    find: 'const still = chunk.filter(isShown);\n    const meanwhile = chunk.filter((answer) => !isShown(answer));',
+    replace: 'const still = chunk;\n    const meanwhile: KeyAnswer<T>[] = [];',
+    caughtBy: {
+      file: 'refresh-by-keys.test.ts',
+      title: 'win over an answer that was sent earlier and lands in between, and tell that they have taken it back',
+    },
+  },
+  {
+    name: 'a refresh of keys that is stopped half-way has ended well if the cache is started again at once',
+    promise: 13,
+    file: 'keys-round.ts',
+    find: 'if (stopped !== undefined) throw stopped;',
+    replace: '',
+    caughtBy: {
+      file: 'refresh-by-keys.test.ts',
+      title:
+        'a refresh of keys that is stopped half-way has ended as stopped, even if the cache is started again at once',
     },
   },
   {
@@ -115,8 +138,8 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a listener hears of a refresh by keys before all of it is stored',
     promise: 7,
     file: 'key-reader.ts',
-    find: 'this.#store(answer, bad))',
-    replace: '[this.#store(answer, bad), store.settle()] as const).map(([outcome]) => outcome)',
+    find: 'this.#store(answer, now, bad))',
+    replace: '[this.#store(answer, now, bad), store.settle()] as const).map(([outcome]) => outcome)',
     caughtBy: {
       file: 'atomic.test.ts',
       title: 'a listener hears of nothing before the whole answer of a fetchMany is stored',
@@ -272,8 +295,8 @@ export const ROUNDS: readonly Fault[] = [
     name: 'the last good value of a bad row is made younger by a single answer that finds the row bad',
     promise: 9,
     file: 'store.ts',
-    find: 'this.#putOwn(key, known.value, known.since);',
-    replace: 'this.#putOwn(key, known.value, this.#options.clock.now());',
+    find: 'this.#putOwn(key, known, now);',
+    replace: 'this.#putOwn(key, { ...known, since: now }, now);',
     caughtBy: BAD_ROW,
   },
   {
@@ -299,8 +322,8 @@ export const ROUNDS: readonly Fault[] = [
     name: 'a row that is good again stays in quarantine',
     promise: 9,
     file: 'store.ts',
-    find: 'this.quarantine.delete(key);\n    this.#putOwn(key, value, confirmedAt);',
-    replace: 'this.#putOwn(key, value, confirmedAt);',
+    find: 'this.quarantine.delete(key);\n    this.#putOwn(key, { value, since: confirmedAt }, now);',
+    replace: 'this.#putOwn(key, { value, since: confirmedAt }, now);',
     caughtBy: {
       file: 'quarantine.test.ts',
       title: 'a bad row that is fetched alone leaves its last good value, which a fresh fetch is not given',
