@@ -2,7 +2,6 @@
 import { type CacheSnapshot, type Derived, type RefreshReport, TTLCacheService } from '../src/index.ts';
 import { limitSingleCalls } from '../src/limited.ts';
 import type { StandardSchema } from '../src/schema.ts';
-import { neverPause } from '../src/slice.ts';
 import { AbsentModel } from './absent-model.ts';
 import { BreakerModel } from './breaker-model.ts';
 import { type Call, confirmedAt, mayBeSeen, toldTooLate, type Value } from './calls.ts';
@@ -89,7 +88,6 @@ export class World {
     const hasAll = settings.methods.includes('fetchAll');
     const source = this.wild.source();
     limitSingleCalls(source, settings.singleCalls);
-    neverPause();
     this.cache = new TTLCacheService<Value>({
       name: 'explored',
       source,

@@ -1,14 +1,9 @@
 /** Long loops in short slices, so that nothing blocks the event loop. */
 
-let sliceMs = 5;
+const SLICE_MS = 5;
 /** Looking at the clock costs more than handling a small entry, and less than handling a large one. */
 const STEPS_PER_LOOK = 16;
 const LONG_STEPS_MS = 1;
-
-/** For the exploration: how busy the machine is must not decide in which turn something happens. */
-export function neverPause(): void {
-  sliceMs = Number.POSITIVE_INFINITY;
-}
 
 /**
  * Tells a loop when to let others run: `if (slice.isOver()) await slice.next()`.
@@ -19,7 +14,7 @@ export class Slice {
   #stepsPerLook = STEPS_PER_LOOK;
   #stepsLeft = STEPS_PER_LOOK;
   #lookedAt = performance.now();
-  #endsAt = this.#lookedAt + sliceMs;
+  #endsAt = this.#lookedAt + SLICE_MS;
 
   isOver(): boolean {
     this.#stepsLeft -= 1;
@@ -29,7 +24,7 @@ export class Slice {
   async next(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     this.#lookedAt = performance.now();
-    this.#endsAt = this.#lookedAt + sliceMs;
+    this.#endsAt = this.#lookedAt + SLICE_MS;
   }
 
   /** What time is it? Decides when to look again. */
