@@ -1,6 +1,6 @@
 /** Calls to the source: that they are allowed, and what their ends make true. */
 import { CacheError } from '../src/index.ts';
-import { type Call, isBulk, isForRead, isUnderWay, mayBeSeen, speaksOf } from './calls.ts';
+import { type Call, confirmedAt, isBulk, isForRead, isUnderWay, mayBeSeen, speaksOf } from './calls.ts';
 import { TTL } from './settings.ts';
 import type { World } from './world.ts';
 
@@ -82,9 +82,10 @@ function isWithinLimit(world: World, key: string, say: (why: string) => () => st
   state.isAllowed = false;
   // One that is no longer visible may wait in reserve, or in quarantine.
   const isInReserve = visibleAt !== undefined && now - visibleAt <= maxAge;
-  // So may one that was late when it came.
-  const cameLate = world.wild.calls.some((each) => each.rows.has(key) && each.ageMs > TTL && mayBeSeen(each));
-  if (cache.has(key) || isInReserve || cameLate || cache.inspect(key).quarantined !== undefined) return;
+  // So may one that nobody saw: it was late when it came, or is by now.
+  const isLate = (call: Call): boolean => now - confirmedAt(call) > TTL && now - confirmedAt(call) <= maxAge;
+  const isUnseen = world.wild.calls.some((each) => each.rows.has(key) && isLate(each) && mayBeSeen(each));
+  if (cache.has(key) || isInReserve || isUnseen || cache.inspect(key).quarantined !== undefined) return;
   if (!allowance.mayAsk(now)) world.exercised(11);
   world.expect(11, isAllowed || allowance.mayAsk(now), say(`for ${JSON.stringify(key)} after too many absent answers`));
 }
