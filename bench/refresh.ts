@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { startPrivatePostgres } from '../test/support/private-postgres.ts';
 import type { Bench, BenchOptions, BenchReport, Measurement, Target } from './bench.ts';
 import { ours } from './check/better.ts';
-import { IN_MEMORY_ROUNDS, measureInMemory } from './refresh/in-memory.ts';
+import { IN_MEMORY, measureInMemory } from './refresh/in-memory.ts';
 import { measureMirror } from './refresh/mirror.ts';
 import { push, settings as pushSettings } from './refresh/push.ts';
 import { measureRows, ROWS_ROUNDS } from './refresh/rows.ts';
@@ -48,7 +48,7 @@ async function run({ quick, large, progress }: BenchOptions): Promise<BenchRepor
       settings: {
         rows: sizes,
         server: SETTINGS,
-        rounds: { inMemory: IN_MEMORY_ROUNDS, rows: ROWS_ROUNDS },
+        rounds: { inMemory: IN_MEMORY, rows: ROWS_ROUNDS },
         push: pushSettings,
       },
       versions: await versions(server.url),

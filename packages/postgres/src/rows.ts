@@ -85,8 +85,7 @@ class GroupReader implements RowReader {
   }
 
   #entryOf({ key, texts }: Group): readonly [string, unknown] {
-    // Each of them is a whole JSON text, so no other list becomes the same text.
-    return [key, this.#recall(key, texts.join('\n'), () => texts.map((text) => itemOf(text, this.#options)))];
+    return [key, this.#recall(key, texts, () => texts.map((text) => itemOf(text, this.#options)))];
   }
 }
 

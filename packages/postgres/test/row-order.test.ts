@@ -54,3 +54,30 @@ test.each([
   expect(read(changed)).toEqual(changed.filter((key) => !keys.includes(key)));
   expect(read(changed)).toEqual([]);
 });
+
+test.each([
+  ['short', 1],
+  ['too long to be put together in one place', 30_000],
+])('a group of texts that are %s is known by all of them, in their order', (_name, times) => {
+  const memory = new RowMemory();
+  const isKnown = (texts: readonly string[]): boolean => {
+    let known = true;
+    const { recall, end } = memory.readAll(false);
+    recall('key', texts, () => {
+      known = false;
+      return texts;
+    });
+    end();
+    return known;
+  };
+  const [one, another, third] = ['{"a":"ü"}', '{"b":"€"}', '{"c":1}'].map((text) => text.padEnd(times)) as [
+    string,
+    string,
+    string,
+  ];
+  expect([isKnown([one, another]), isKnown([one, another])]).toEqual([false, true]);
+  expect(isKnown([another, one])).toBe(false);
+  expect(isKnown([another, one, third])).toBe(false);
+  expect([isKnown([another]), isKnown([another])]).toEqual([false, true]);
+  expect([isKnown([]), isKnown([])]).toEqual([false, true]);
+});
