@@ -36,20 +36,23 @@ async function run({ quick, large, progress }: BenchOptions): Promise<BenchRepor
   );
   const sizes = quick ? [QUICK_ROWS] : large ? [ROWS, LARGE_ROWS] : [ROWS];
   try {
-    const inMemory = await measureInMemory({ quick, progress });
-    const parts: { readonly measurements: readonly Measurement[]; readonly targets: readonly Target[] }[] = [inMemory];
+    const parts: { readonly measurements: readonly Measurement[]; readonly targets: readonly Target[] }[] = [];
+    // What does not depend on the size of a table is left to a run without large sets.
+    if (!large) parts.push(await measureInMemory({ quick, progress }));
     for (const rows of sizes) {
       parts.push(await measureRows({ databaseUrl: await server.createDatabase(), rows, quick, progress }));
     }
-    parts.push(await measureMirror({ databaseUrl: await server.createDatabase(), changeLog, quick, progress }));
-    parts.push(await push({ url: await server.createDatabase(), quick, progress }));
+    if (!large) {
+      parts.push(await measureMirror({ databaseUrl: await server.createDatabase(), changeLog, quick, progress }));
+      parts.push(await push({ url: await server.createDatabase(), quick, progress }));
+    }
     const measurements = parts.flatMap((part) => part.measurements);
     return {
       settings: {
         rows: sizes,
         server: SETTINGS,
-        rounds: { inMemory: IN_MEMORY, rows: ROWS_ROUNDS },
-        push: pushSettings,
+        rounds: { rows: ROWS_ROUNDS, ...(!large && { inMemory: IN_MEMORY }) },
+        ...(!large && { push: pushSettings }),
       },
       versions: await versions(server.url),
       measurements,
