@@ -55,7 +55,7 @@ describe('a check of a bench', () => {
     expect(await checkBench('refresh', benchOf(refreshLarge), { ...options, large: true })).toBe(true);
     const small = benchOf(refresh, refresh);
     expect(await checkBench('refresh', small, { ...options, large: true })).toBe(false);
-    expect(printed()).toMatch(/1000000 rows, 0 ms away: 0 rows changed: time: committed .* now missing/);
+    expect(printed()).toMatch(/1000000 rows, on loopback: 0 rows changed: time: committed .* now missing/);
   });
 
   test('compares a bench that has none with its only results, with large sets or without', async () => {
