@@ -11,6 +11,8 @@ export default defineConfig({
     maxWorkers: '150%',
     execArgv: ['--conditions=@evercache/source'],
     testTimeout: 20_000,
+    // What a test waits for comes in its time, however busy the machine is.
+    expect: { poll: { timeout: 15_000 } },
     hookTimeout: 60_000,
     restoreMocks: true,
     projects: [

@@ -64,7 +64,7 @@ test('is called by a cache, which says how much there is: what is much is estima
   await run(`${BACKLOG.replace("- interval '25 hours'", '')}; analyze evercache.change_log`);
   const [source] = await refreshedTwice();
   await expect
-    .poll(() => source.status().log, { timeout: 20_000 })
+    .poll(() => source.status().log)
     .toEqual({
       rows: 210_000,
       oldest: expect.any(String),
