@@ -3,6 +3,7 @@
  * stale, costs more than all the rest: so the way to read is chosen when the freshness changes, not when it is read, and
  * what is counted are reads and misses.
  */
+import type { BasePhase } from './base-age.ts';
 import type { Counters } from './counters.ts';
 
 interface Memory<T> {
@@ -12,6 +13,7 @@ interface Memory<T> {
 
 /** Keys that have an age of their own. */
 interface Own {
+  readonly hasFresh: boolean;
   isFresh(key: string): boolean;
   isLate(key: string): boolean;
 }
@@ -74,15 +76,24 @@ export type Reads<T> = Pick<FreshReads<T>, 'get'>;
 
 /** The ways to read, by what is visible. */
 export class HitPath<T> {
-  readonly fresh: Reads<T>;
-  readonly stale: Reads<T>;
-  readonly someStale: Reads<T>;
-  readonly someFresh: Reads<T>;
+  readonly #own: Own;
+  readonly #fresh: Reads<T>;
+  readonly #stale: Reads<T>;
+  readonly #someStale: Reads<T>;
+  readonly #someFresh: Reads<T>;
 
   constructor(memory: Memory<T>, counters: Counters, own: Own) {
-    this.fresh = new FreshReads(memory, counters);
-    this.stale = new StaleReads(memory, counters);
-    this.someStale = new SomeStaleReads(memory, counters, own);
-    this.someFresh = new SomeFreshReads(memory, counters, own);
+    this.#own = own;
+    this.#fresh = new FreshReads(memory, counters);
+    this.#stale = new StaleReads(memory, counters);
+    this.#someStale = new SomeStaleReads(memory, counters, own);
+    this.#someFresh = new SomeFreshReads(memory, counters, own);
+  }
+
+  /** While the age that most keys share is in this phase. `allFresh`: nothing that is visible is stale. */
+  by(phase: BasePhase, allFresh: boolean): Reads<T> {
+    if (allFresh) return this.#fresh;
+    if (phase !== 'fresh' && !this.#own.hasFresh) return this.#stale;
+    return phase === 'stale' ? this.#someFresh : this.#someStale;
   }
 }

@@ -80,7 +80,7 @@ export class Store<T> {
       },
     });
     this.#hitPath = new HitPath(this, options.counters, this.#own);
-    this.reads = this.#hitPath.fresh;
+    this.reads = this.#hitPath.by('none', true);
   }
 
   /** Keys that have to be read again, because no refresh by changes would bring them back. */
@@ -343,10 +343,6 @@ export class Store<T> {
 
   #noteFreshness(): void {
     this.allFresh = this.base.phase !== 'stale' && !this.#own.showStale;
-    const { fresh, stale, someStale, someFresh } = this.#hitPath;
-    const { phase } = this.base;
-    if (this.allFresh) this.reads = fresh;
-    else if (phase !== 'fresh' && !this.#own.hasFresh) this.reads = stale;
-    else this.reads = phase === 'stale' ? someFresh : someStale;
+    this.reads = this.#hitPath.by(this.base.phase, this.allFresh);
   }
 }

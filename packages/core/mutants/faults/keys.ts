@@ -139,17 +139,17 @@ export const KEYS: readonly Fault[] = [
   {
     name: 'what is stale beside fresh entries does not count as stale',
     promise: 10,
-    file: 'store.ts',
-    find: "phase === 'stale' ? someFresh : someStale;",
-    replace: 'fresh;',
+    file: 'hit-path.ts',
+    find: "phase === 'stale' ? this.#someFresh : this.#someStale;",
+    replace: 'this.#fresh;',
     caughtBy: { file: 'hit-path.test.ts', title: 'counts what is fresh and what is stale while there are both' },
   },
   {
     name: 'a fresh hit beside a row that is wrong counts as stale',
     promise: 10,
-    file: 'store.ts',
-    find: "else if (phase !== 'fresh' && !this.#own.hasFresh) this.reads = stale;",
-    replace: 'else if (!this.#own.hasFresh) this.reads = stale;',
+    file: 'hit-path.ts',
+    find: "if (phase !== 'fresh' && !this.#own.hasFresh) return this.#stale;",
+    replace: 'if (!this.#own.hasFresh) return this.#stale;',
     caughtBy: {
       file: 'hit-path.test.ts',
       title: 'counts the last good value of a row that is wrong as stale, and no other',
