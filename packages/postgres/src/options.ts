@@ -1,6 +1,7 @@
 /** The options of a source: checked once, then a frozen object without gaps. */
 import { type PostgresClient, toDatabase } from './clients.ts';
 import type { Database, QueryParameter } from './database.ts';
+import { describe } from './describe.ts';
 import {
   type FollowBy,
   type FollowedTable,
@@ -167,19 +168,16 @@ function columnName(option: string, name: unknown): string {
 }
 
 function fail(option: string, expected: string, got: unknown): never {
-  failWith(option, expected, describe(got));
+  failWith(option, expected, describeObject(got));
 }
 
 function failWith(option: string, expected: string, got: string): never {
   throw new TypeError(`postgresSource: option "${option}": expected ${expected}, got ${got}`);
 }
 
-function describe(value: unknown): string {
-  // Given in the place of a client, it holds a password.
-  if (typeof value === 'string' && value.includes('://')) return 'a URL';
-  if (typeof value === 'string') return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
-  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
-  if (Array.isArray(value)) return 'an array';
-  const maker = typeof value === 'object' ? value.constructor?.name : undefined;
-  return maker === undefined || maker === 'Object' ? `a value of type ${typeof value}` : `an instance of ${maker}`;
+/** With the class of what was taken for a client. */
+function describeObject(value: unknown): string {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const maker = isObject ? value.constructor?.name : undefined;
+  return maker === undefined || maker === 'Object' ? describe(value) : `an instance of ${maker}`;
 }

@@ -2,6 +2,7 @@
 import type { OptionsWithoutSchema, Source, StandardSchema } from 'evercache';
 import { type PostgresClient, toDatabase } from '../clients.ts';
 import type { Database } from '../database.ts';
+import { describe } from '../describe.ts';
 import { type FollowBy, resolveFollowBy } from '../following/follow-options.ts';
 import { type FullLoads, type FullLoadsOptions, resolveFullLoads } from '../full-loads.ts';
 import type { PostgresRow } from '../options.ts';
@@ -166,12 +167,4 @@ function isText(text: unknown): text is string {
 
 export function fail(option: string, expected: string, got: unknown, where = 'postgresMirror'): never {
   throw new TypeError(`${where}: option "${option}": expected ${expected}, got ${describe(got)}`);
-}
-
-function describe(value: unknown): string {
-  // Given in the place of a client, it holds a password.
-  if (typeof value === 'string' && value.includes('://')) return 'a URL';
-  if (typeof value === 'string') return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
-  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value);
-  return Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
 }
