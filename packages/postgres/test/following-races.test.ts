@@ -55,16 +55,21 @@ describe('a delta', () => {
       await mirror.refresh();
       expect(mirror.changes).toBe(`+${n}`);
     }
-    expect([mirror.read, source.status().window]).toEqual([39, expect.objectContaining({ transactions: 39 })]);
-    const later = performance.now() + 120_000;
-    vi.spyOn(performance, 'now').mockReturnValue(later);
+    expect(mirror.read).toBe(39);
+    // At least: a window is one of the server, and what other databases have under way holds it open, too.
+    const { transactions } = source.status().window as { readonly transactions: number };
+    expect(transactions).toBeGreaterThanOrEqual(39);
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 120_000);
     expect(source.status().warning).toMatch(/^a transaction of this server has been open for at least 1[12]\d s/);
     vi.restoreAllMocks();
     await open.query('commit');
     await mirror.refresh();
     expect(mirror.changes).toBe('+1');
-    await mirror.refresh();
-    expect(source.status()).toMatchObject({ window: { transactions: 0, pinnedForMs: 0 } });
+    const later = async (): Promise<unknown> => {
+      await mirror.refresh();
+      return source.status().window;
+    };
+    await expect.poll(later).toEqual({ transactions: 0, pinnedForMs: 0 });
   });
 
   test('keeps still about transactions that were rolled back, wholly or to a savepoint', async () => {
