@@ -24,8 +24,8 @@ export const settings = {
   rows: 20_000,
   writers: { processes: 2, clientsPerProcess: 4 },
   /** Many short ones: what else the machine does disturbs all contenders alike. */
-  rounds: 10,
-  secondsPerTurn: 1,
+  rounds: 30,
+  secondsPerTurn: 0.4,
   /** Between two commits of a writer, while the time to the cache is measured. */
   pauseMs: 50,
   secondsOfLatency: 10,
@@ -39,7 +39,21 @@ const quickSettings: Settings = { ...settings, rows: 1_000, rounds: 1, secondsPe
 const CONTENDERS = ['no trigger', 'bare insert', 'log', 'log + leader', 'log + leader + cache'] as const;
 type Contender = (typeof CONTENDERS)[number];
 
-const THROUGHPUT = '8 writers, single-row updates of 500 bytes of jsonb';
+interface ThroughputCase {
+  readonly name: string;
+  readonly prepared: boolean;
+  readonly contenders: readonly Contender[];
+}
+
+const WRITES = '8 writers, single-row updates of 500 bytes of jsonb';
+
+/** As drivers send statements by default; and the cheapest there are, beside which a log costs the most. */
+const AS_TEXT: ThroughputCase = { name: WRITES, prepared: false, contenders: CONTENDERS };
+const PREPARED: ThroughputCase = {
+  name: `${WRITES}, prepared statements`,
+  prepared: true,
+  contenders: ['no trigger', 'bare insert', 'log', 'log + leader'],
+};
 
 export async function push({
   url,
@@ -58,14 +72,16 @@ export async function push({
     const paced = await latency({ url, writers, seconds: plan.secondsOfLatency, pauseMs: plan.pauseMs });
     progress('push: commit to cache, writers that do not');
     const pressed = await latency({ url, writers, seconds: plan.secondsOfLatency / 3, pauseMs: 0 });
-    const speeds = await throughput({ url, admin, writers, plan, progress });
+    const asText = await throughput({ url, admin, writers, plan, progress, of: AS_TEXT });
+    const prepared = await throughput({ url, admin, writers, plan, progress, of: PREPARED });
     return {
       measurements: [
         ...latencyRows(`8 writers, ${plan.pauseMs} ms between commits`, paced),
         ...latencyRows('8 writers without pause', pressed),
-        ...speedRows(speeds),
+        ...speedRows(AS_TEXT, asText),
+        ...speedRows(PREPARED, prepared),
       ],
-      targets: judge(paced, speeds),
+      targets: judge(paced, asText),
     };
   } finally {
     await writers.stop();
@@ -193,7 +209,8 @@ async function latency({ url, writers, seconds, pauseMs }: LatencyRequest): Prom
   }
 }
 
-type Speeds = Readonly<Record<Contender, number[]>>;
+/** Commits per second, in each round. */
+type Speeds = ReadonlyMap<Contender, readonly number[]>;
 
 interface ThroughputRequest {
   readonly url: string;
@@ -201,31 +218,23 @@ interface ThroughputRequest {
   readonly writers: Writers;
   readonly plan: Settings;
   readonly progress: PushBenchOptions['progress'];
+  readonly of: ThroughputCase;
 }
 
-/** Commits per second, of each contender in each round. */
-async function throughput({ url, admin, writers, plan, progress }: ThroughputRequest): Promise<Speeds> {
-  const speeds: Speeds = {
-    'no trigger': [],
-    'bare insert': [],
-    log: [],
-    'log + leader': [],
-    'log + leader + cache': [],
-  };
+async function throughput({ url, admin, writers, plan, progress, of }: ThroughputRequest): Promise<Speeds> {
+  const speeds = new Map(of.contenders.map((contender) => [contender, [] as number[]]));
+  const burst = (seconds: number) => writers.run({ kind: 'burst', seconds, prepared: of.prepared });
   // After it, every page that is written goes to the log as a whole, once: in nobody's turn, if it can be helped.
   await admin.query('checkpoint');
-  await writers.run({ kind: 'burst', seconds: 4 * plan.secondsPerTurn });
+  await burst(10 * plan.secondsPerTurn);
   for (let round = 0; round < plan.rounds; round += 1) {
-    progress(`push: throughput of writers, round ${round + 1} of ${plan.rounds}`);
-    for (const contender of inTurns(CONTENDERS, round)) {
+    progress(`push: ${of.name}, round ${round + 1} of ${plan.rounds}`);
+    for (const contender of inTurns(of.contenders, round)) {
       await admin.query(triggersOf(contender));
       await admin.query('delete from evercache.change_log');
       await admin.query('vacuum analyze bench_rows, evercache.change_log');
-      const speed = await IN_COMPANY[contender](url, async () => {
-        const { commits } = await writers.run({ kind: 'burst', seconds: plan.secondsPerTurn });
-        return commits / plan.secondsPerTurn;
-      });
-      speeds[contender].push(speed);
+      const { commits } = await IN_COMPANY[contender](url, () => burst(plan.secondsPerTurn));
+      speeds.get(contender)!.push(commits / plan.secondsPerTurn);
     }
   }
   return speeds;
@@ -257,17 +266,17 @@ function latencyRows(name: string, values: readonly number[]): Measurement[] {
 
 /** Of the same round: what disturbs the machine for longer than that disturbs both. */
 function sharesOf(contender: Contender, speeds: Speeds): number[] {
-  return speeds[contender].map((speed, round) => speed / speeds['no trigger'][round]!);
+  return speeds.get(contender)!.map((speed, round) => speed / speeds.get('no trigger')![round]!);
 }
 
-function speedRows(speeds: Speeds): Measurement[] {
-  return CONTENDERS.map((contender) => {
+function speedRows({ name, contenders }: ThroughputCase, speeds: Speeds): Measurement[] {
+  return contenders.map((contender) => {
     const shares = sharesOf(contender, speeds);
     return {
-      case: THROUGHPUT,
+      case: name,
       contender,
       metric: 'commits',
-      value: median(speeds[contender]),
+      value: median(speeds.get(contender)!),
       unit: '/s',
       ratio: median(shares),
       noise: noiseOfMedian(shares),

@@ -12,8 +12,8 @@ export interface WriteProcessSetup {
 
 /** Every later message. The process answers with a WriteResult. */
 export type WriteRequest =
-  /** Any row, one after the other, as fast as it goes. */
-  | { readonly kind: 'burst'; readonly seconds: number }
+  /** Any row, one after the other, as fast as it goes, by a statement that is prepared once, or sent as text each time. */
+  | { readonly kind: 'burst'; readonly seconds: number; readonly prepared: boolean }
   /** Each client the row of its name, after pauses that are random and of this length on average. */
   | { readonly kind: 'pace'; readonly seconds: number; readonly pauseMs: number };
 
@@ -46,7 +46,9 @@ process.once('message', async ({ databaseUrl, names, rows }: WriteProcessSetup) 
     const known: [number, number, number][] = [];
     const commits = await Promise.all(
       writers.map((writer) =>
-        request.kind === 'burst' ? burst(writer, rows, until) : pace(writer, request.pauseMs, until, known),
+        request.kind === 'burst'
+          ? burst(writer, rows, request.prepared, until)
+          : pace(writer, request.pauseMs, until, known),
       ),
     );
     const { user, system } = process.cpuUsage(before);
@@ -56,11 +58,11 @@ process.once('message', async ({ databaseUrl, names, rows }: WriteProcessSetup) 
   process.send?.('ready');
 });
 
-async function burst({ client }: Writer, rows: number, until: number): Promise<number> {
+async function burst({ client }: Writer, rows: number, prepared: boolean, until: number): Promise<number> {
   let commits = 0;
   for (; performance.now() < until; commits += 1) {
     await client.query({
-      name: 'burst',
+      ...(prepared ? { name: 'burst' } : undefined),
       text: 'update bench_rows set n = n + 1 where id = $1',
       values: [1 + Math.floor(Math.random() * rows)],
     });

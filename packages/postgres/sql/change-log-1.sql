@@ -158,6 +158,87 @@ begin
 end
 $$;
 
+-- The text of the trigger function for statements of one kind on a table. What is in it costs every write, statement by
+-- statement, expression by expression, setting by setting. So the name of the table is written out; and it runs with the
+-- rights of the log's owner under whatever search_path, so all names but those of transition tables are qualified, which
+-- hide tables of their names.
+create or replace function evercache.trigger_body(event text, table_name text, key_columns text[], columns text[])
+returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $log$
+declare
+  mark constant text := format('insert into evercache.change_log (tbl, op) values (%L, ''R'')', table_name);
+  key_sql text;
+  columns_sql text;
+  rows_from text;
+  written_rows text;
+  rows_before text;
+  log_rows text;
+  keeps_key text;
+  log_left_keys text;
+begin
+  if event = 'truncate' then return format('begin %s; return null; end', mark); end if;
+
+  -- Several columns: their texts as JSON.stringify writes them, ["a","7"].
+  select case when count(*) = 1 then min(format('r.%I::pg_catalog.text', k.name))
+      else format($$'[' operator(pg_catalog.||) %s operator(pg_catalog.||) ']'$$, string_agg(
+        format('pg_catalog.to_json(r.%I::pg_catalog.text)::pg_catalog.text', k.name),
+        $$ operator(pg_catalog.||) ',' operator(pg_catalog.||) $$ order by k.place)) end
+    into key_sql from unnest(key_columns) with ordinality as k(name, place);
+  if columns <> '{}' then
+    select format('case when %s then %s end', string_agg(format(
+        $$pg_catalog.pg_typeof(r.%I) operator(pg_catalog.<>) 'evercache.tables'::pg_catalog.regtype$$, c.name), ' and '),
+        key_sql),
+      'pg_catalog.jsonb_build_object(' || string_agg(format('%L, r.%I::pg_catalog.text', c.name, c.name), ', ') || ')'
+      into key_sql, columns_sql from unnest(columns) as c(name);
+  end if;
+  -- Equal is what has the same characters, whatever the column thinks.
+  key_sql := format('((%s) collate pg_catalog."C")', key_sql);
+
+  -- A column that is gone or has another name since costs a resync, never the write: the names of "lacking" are found where
+  -- the rows have no such column. Then the key is null; the type of an extra column is one that no other has.
+  select format('(select %s) as lacking, lateral (select %s from ',
+      string_agg(format('null::%s as %I', case when c.name = any (key_columns) then 'pg_catalog.text' else 'evercache.tables' end,
+        c.name), ', '),
+      string_agg(quote_ident(c.name), ', '))
+    into rows_from from (select distinct unnest(key_columns || columns)) as c(name);
+  written_rows := rows_from || case event when 'delete' then 'old_rows' else 'new_rows' end || ') as r';
+  rows_before := rows_from || case event when 'insert' then 'new_rows' else 'old_rows' end || ') as r';
+
+  log_rows := format('insert into evercache.change_log (tbl, key, columns, op) select %L, %s, %s, %L from %s',
+    table_name, key_sql, coalesce(columns_sql, 'null'), case event when 'delete' then 'D' else 'U' end, written_rows);
+  keeps_key := format(case when columns_sql is null
+      then '%1$s operator(pg_catalog.=) all (array(select %1$s from %3$s limit 2))'
+      else '%1$s is not null and row(%1$s, %2$s) operator(pg_catalog.=) all (array(select row(%1$s, %2$s) from %3$s limit 2))'
+    end, key_sql, columns_sql, rows_before);
+  if event = 'update' then
+    log_left_keys := format($$insert into evercache.change_log (tbl, key, columns, op)
+          select %1$L, c.key, c.columns, case when c.key operator(pg_catalog.=) any (select %2$s from %4$s) then 'U' else 'D' end
+          from (select %2$s, %3$s from %5$s except select %2$s, %3$s from %4$s) as c(key, columns);$$,
+      table_name, key_sql, coalesce(columns_sql, 'null::pg_catalog.jsonb'), written_rows, rows_before);
+  end if;
+
+  return format($$
+    #variable_conflict use_column
+    declare
+      total bigint;
+      known bigint;
+    begin
+      -- One row that keeps its key is the usual case, and logged by one statement. Of several rows none has the key of two.
+      %1$s
+        where %2$s;
+      if found then return null; end if;
+
+      select pg_catalog.count(*), pg_catalog.count(c.key) into total, known from (select %3$s from %4$s limit 5001) as c(key);
+      if total operator(pg_catalog.>) 5000 or known operator(pg_catalog.<) total then
+        %5$s;
+      elsif total operator(pg_catalog.>) 0 then
+        %6$s
+        %1$s;
+      end if;
+      return null;
+    end$$, log_rows, keeps_key, key_sql, written_rows, mark, log_left_keys);
+end
+$log$;
+
 -- Follows a table, or makes its triggers anew. "columns" are logged beside the key, of old and of new rows. Writers of
 -- the table wait for the end of this transaction, readers do not. The table is marked: followers read it whole.
 create or replace function evercache.follow(relation regclass, columns text[] default '{}') returns void
@@ -168,14 +249,10 @@ declare
   wanted constant text[] := coalesce(columns, '{}');
   key_names text[];
   unknown text;
-  log_function text;
   settings text := '';
-  key_sql text;
-  columns_sql text;
-  columns_same text;
-  columns_exist text;
   event text;
   seen_rows text;
+  log_function text;
 begin
   if table_name is null then raise exception 'there is no such table'; end if;
   if refused is not null then raise exception 'cannot follow %: it %', table_name, refused; end if;
@@ -193,18 +270,6 @@ begin
     raise exception 'cannot follow %: it would log % columns, and 50 can be', table_name, cardinality(wanted);
   end if;
 
-  -- Several columns: their texts as JSON.stringify writes them, ["a","7"].
-  select case when count(*) = 1 then min(format('r.%I::text', k.name)) else format($$'[' || %s || ']'$$,
-      string_agg(format('to_json(r.%I::text)::text', k.name), $$ || ',' || $$ order by k.place)) end
-    into key_sql from unnest(key_names) with ordinality as k(name, place);
-  select 'jsonb_build_object(' || string_agg(format('%L, r.%I::text', w.name, w.name), ', ') || ')'
-    into columns_sql from unnest(wanted) as w(name);
-  if columns_sql is not null then
-    columns_same := format('and (%1$s) is not distinct from (select %1$s from old_rows as r limit 1)', columns_sql);
-  end if;
-  -- Raises where one is missing, by a look into a cache.
-  select string_agg(format($$has_column_privilege(tg_relid, %L, 'select') is not null$$, c.name), ' and ')
-    into columns_exist from unnest(key_names || wanted) as c(name);
   -- A text must not depend on the session that writes. Settings cost time at each call: only where a type needs them.
   if exists (
     select from pg_attribute a join pg_type t on t.oid = a.atttypid
@@ -215,84 +280,24 @@ begin
       set extra_float_digits = 3 set bytea_output = 'hex'$$;
   end if;
 
-  select p.proname into log_function from evercache.triggers() t join pg_proc p on p.oid = t.function
-    where t.relation = follow.relation limit 1;
-  if log_function is null then
-    log_function := 'log_' || relation::oid;
-    -- In a restored database another table may have had this number.
-    while to_regproc('evercache.' || log_function) is not null loop log_function := log_function || '_'; end loop;
-  end if;
-
-  -- SECURITY DEFINER: writers need no rights on the log. The name is an argument of the trigger and not asked for at each
-  -- write: a table that is renamed and back again by one transaction has logged all of it under the name it is read by.
-  execute format('create or replace function evercache.%I() returns trigger language plpgsql security definer '
-    'set search_path = pg_catalog, pg_temp %s as %L', log_function, settings, format($log$
-    declare
-      table_name constant text := tg_argv[0];
-      new_keys text[];
-      old_keys text[];
-      new_columns jsonb[];
-      old_columns jsonb[];
-      known boolean;
-      logged bigint;
-    begin
-      -- A block of its own, which writes nothing and so takes no sub-transaction id: where a column has another name
-      -- since, that costs a resync, never the write.
-      begin
-        known := tg_op <> 'TRUNCATE' and %1$s;
-      exception when others then
-        known := false;
-      end;
-      if known then
-        -- One row that keeps its key is the usual case. It is logged by one statement, and by as few expressions as can
-        -- be: each is prepared anew in every transaction.
-        if tg_op = 'UPDATE' then
-          insert into evercache.change_log (tbl, key, columns, op)
-            select table_name, %2$s, %3$s, 'U' from new_rows as r
-            where not exists (select from new_rows offset 1)
-              and (%2$s) collate "C" = (select %2$s from old_rows as r limit 1) %4$s;
-        elsif tg_op = 'INSERT' then
-          insert into evercache.change_log (tbl, key, columns, op)
-            select table_name, %2$s, %3$s, 'U' from new_rows as r where not exists (select from new_rows offset 1);
-        else
-          insert into evercache.change_log (tbl, key, columns, op)
-            select table_name, %2$s, %3$s, 'D' from old_rows as r where not exists (select from old_rows offset 1);
-        end if;
-        get diagnostics logged = row_count;
-        if logged = 1 then return null; end if;
-        if tg_op <> 'DELETE' then
-          select array(select %2$s from new_rows as r limit 5001), array(select %3$s from new_rows as r limit 5001)
-            into new_keys, new_columns;
-        end if;
-        if tg_op <> 'INSERT' then
-          select array(select %2$s from old_rows as r limit 5001), array(select %3$s from old_rows as r limit 5001)
-            into old_keys, old_columns;
-        end if;
-      end if;
-      if not known or cardinality(coalesce(new_keys, old_keys)) > 5000 then
-        insert into evercache.change_log (tbl, op) values (table_name, 'R');
-      elsif tg_op <> 'UPDATE' or (new_keys = old_keys and new_columns = old_columns) then
-        insert into evercache.change_log (tbl, key, columns, op)
-          select table_name, c.key, c.columns, case tg_op when 'DELETE' then 'D' else 'U' end
-          from unnest(coalesce(new_keys, old_keys), coalesce(new_columns, old_columns)) as c(key, columns);
-      else
-        insert into evercache.change_log (tbl, key, columns, op)
-          select table_name, c.key, c.columns, case when c.key in (select unnest(new_keys)) then 'U' else 'D' end
-          from (
-            select * from unnest(new_keys, new_columns) union select * from unnest(old_keys, old_columns)
-          ) as c(key, columns);
-      end if;
-      return null;
-    end
-  $log$, columns_exist, key_sql, coalesce(columns_sql, 'null::jsonb'), columns_same));
-  execute format('revoke all on function evercache.%I() from public', log_function);
-
   for event, seen_rows in values
     ('insert', 'referencing new table as new_rows'),
     ('update', 'referencing old table as old_rows new table as new_rows'),
     ('delete', 'referencing old table as old_rows'),
     ('truncate', '')
   loop
+    log_function := format('log_%s_%s', relation::oid, event);
+    -- In a restored database another table may have had this number.
+    while exists (
+      select from evercache.triggers() t join pg_proc p on p.oid = t.function
+      where p.proname = log_function and t.relation <> follow.relation
+    ) loop log_function := log_function || '_'; end loop;
+    -- SECURITY DEFINER: writers need no rights on the log.
+    execute format('create or replace function evercache.%I() returns trigger language plpgsql security definer %s as %L',
+      log_function, settings, evercache.trigger_body(event, table_name, key_names, wanted));
+    execute format('revoke all on function evercache.%I() from public', log_function);
+    -- The argument tells readers under which name it logs: a table that is renamed and back again by one transaction has
+    -- logged all of it under the name it is read by.
     execute format('create or replace trigger evercache_%1$s after %1$s on %2$s %3$s '
       'for each statement execute function evercache.%4$I(%5$L)', event, relation, seen_rows, log_function, table_name);
     -- In sessions with session_replication_role = replica, too.

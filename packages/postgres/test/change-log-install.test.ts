@@ -213,8 +213,10 @@ describe('what is wrong', () => {
     expect(await logged(`select evercache.follow('t')`)).toEqual(['R public.t', 'R public.v']);
     expect(await rows('select tbl from evercache.tables')).toEqual([{ tbl: 'public.t' }]);
     expect(
-      await rows(`select proname from pg_proc where proname like 'log%' and pronamespace = 'evercache'::regnamespace`),
-    ).toHaveLength(1);
+      await rows(
+        `select proname from pg_proc where proname like 'log\\_%' and pronamespace = 'evercache'::regnamespace`,
+      ),
+    ).toHaveLength(4);
   });
 
   test('a table that a subscription writes to is found', async () => {
@@ -235,12 +237,13 @@ describe('what is wrong', () => {
     await run('drop table child');
   });
 
-  test('in a restored database, a function with the number of another table is left alone', async () => {
+  test('in a restored database, functions with the number of another table are left alone', async () => {
     await run('create table x (id int primary key); create table y (number int primary key)');
     await run(`select evercache.follow('x')`);
-    await run(
-      `do $$ begin execute format('alter function evercache.log_%s rename to log_%s', 'x'::regclass::oid, 'y'::regclass::oid); end $$`,
-    );
+    await run(`do $$ declare event text; begin
+      foreach event in array array['insert', 'update', 'delete', 'truncate'] loop
+        execute format('alter function evercache.log_%1$s_%3$s rename to log_%2$s_%3$s', 'x'::regclass::oid, 'y'::regclass::oid, event);
+      end loop; end $$`);
     await run(`select evercache.follow('y')`);
     expect(await logged('insert into x values (1); insert into y values (2)')).toEqual([
       'U public.x 1',

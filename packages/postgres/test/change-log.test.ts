@@ -177,16 +177,66 @@ test('what a session writes that restores or replicates is logged too', async ()
   expect(await logged(script)).toEqual(['R public.colors', 'U public.colors red']);
 });
 
+/** What a writer could put in the way of every name that a trigger function uses. */
+const TRAPS = `
+  create function trap.yes(text, text) returns boolean language sql as $$ select true $$;
+  create operator trap.= (leftarg = text, rightarg = text, function = trap.yes);
+  create function trap.yes(record, record) returns boolean language plpgsql as $$ begin return true; end $$;
+  create operator trap.= (leftarg = record, rightarg = record, function = trap.yes);
+  create function trap.yes(bigint, int) returns boolean language sql as $$ select true $$;
+  create operator trap.> (leftarg = bigint, rightarg = int, function = trap.yes);
+  create function trap.yes(bigint, bigint) returns boolean language sql as $$ select true $$;
+  create operator trap.< (leftarg = bigint, rightarg = bigint, function = trap.yes);
+  create function trap.lost(text, text) returns text language sql as $$ select 'trapped' $$;
+  create operator trap.|| (leftarg = text, rightarg = text, function = trap.lost);
+  create function trap.none(bigint, text) returns bigint language sql as $$ select 0::bigint $$;
+  create aggregate trap.count(text) (sfunc = trap.none, stype = bigint, initcond = '0');
+  create function trap.pg_typeof(int) returns regtype language sql as $$ select null::regtype $$;
+  create function trap.quote_ident(name) returns text language sql as $$ select 'trapped' $$;
+  create function trap.to_json(text) returns json language sql as $$ select '"trapped"'::json $$;
+  create function trap.jsonb_build_object(text, text) returns jsonb language sql as $$ select '{}'::jsonb $$;
+  create domain trap.text as pg_catalog.text check (false);
+  create domain trap.jsonb as pg_catalog.jsonb check (false);
+  create domain trap."char" as pg_catalog."char" check (false);
+  create domain pg_temp.text as pg_catalog.text check (false);
+  create temp table new_rows (id text); create temp table old_rows (id text); create temp table change_log (tbl text)`;
+
 test('a writer needs no rights on the log, and cannot lead the log astray', async () => {
-  await run(`create role writer_${process.pid}; grant insert, update, delete on tools to writer_${process.pid};
-    create schema trap authorization writer_${process.pid}`);
-  const writer = await connect(`writer_${process.pid}`);
-  await writer.query(`set search_path = trap, public, pg_catalog;
-    create function trap.quote_ident(name) returns text language sql as $$ select 'trapped' $$;
-    create temp table new_rows (id text); create temp table change_log (tbl text)`);
-  await run('delete from evercache.change_log');
-  await writer.query(`insert into public.tools values (50, 'x')`);
-  expect(await rows('select tbl, key from evercache.change_log')).toEqual([{ tbl: 'public.tools', key: '50' }]);
+  const name = `writer_${process.pid}`;
+  await run(`create table trusted (a int, b int, n int, primary key (a, b)); select evercache.follow('trusted', array['n']);
+    create role ${name}; grant insert, update, delete, truncate, select on tools, trusted to ${name};
+    create schema trap authorization ${name}`);
+  const writer = await connect(name);
+  await writer.query(TRAPS);
+  await writer.query('set search_path = trap, public, pg_catalog');
+  const logs = async (statement: string): Promise<string[]> => {
+    await run('delete from evercache.change_log');
+    await writer.query(statement);
+    const entries = await rows<{ entry: string }>(
+      `select concat_ws(' ', op, tbl, key, columns) as entry from evercache.change_log order by 1`,
+    );
+    return entries.map(({ entry }) => entry);
+  };
+  expect(await logs(`insert into public.tools values (50, 'x')`)).toEqual(['U public.tools 50']);
+  expect(await logs(`update public.tools set id = 51 where id = 50`)).toEqual([
+    'D public.tools 50',
+    'U public.tools 51',
+  ]);
+  expect(await logs('insert into public.trusted values (1, 1, 1), (1, 2, 1)')).toEqual([
+    'U public.trusted ["1","1"] {"n": "1"}',
+    'U public.trusted ["1","2"] {"n": "1"}',
+  ]);
+  expect(await logs('update public.trusted set n = 1 where b = 1')).toEqual(['U public.trusted ["1","1"] {"n": "1"}']);
+  expect(await logs('update public.trusted set n = 2 where b = 2')).toEqual([
+    'U public.trusted ["1","2"] {"n": "1"}',
+    'U public.trusted ["1","2"] {"n": "2"}',
+  ]);
+  expect(await logs('update public.trusted set a = 2 where b = 1')).toEqual([
+    'D public.trusted ["1","1"] {"n": "1"}',
+    'U public.trusted ["2","1"] {"n": "1"}',
+  ]);
+  expect(await logs('delete from public.trusted where a = 2')).toEqual(['D public.trusted ["2","1"] {"n": "1"}']);
+  expect(await logs('truncate public.trusted')).toEqual(['R public.trusted']);
   for (const statement of [
     'select * from evercache.change_log',
     `insert into evercache.change_log (tbl, op) values ('', 'U')`,
@@ -194,7 +244,24 @@ test('a writer needs no rights on the log, and cannot lead the log astray', asyn
     await expect(writer.query(statement)).rejects.toThrow('permission denied for schema evercache');
   }
   await writer.end();
-  await run(`drop schema trap cascade; drop owned by writer_${process.pid}; drop role writer_${process.pid}`);
+  await run(`drop table trusted; drop schema trap cascade; drop owned by ${name}; drop role ${name}`);
+});
+
+test('columns may have the names that a trigger function uses', async () => {
+  const names = ['r', 'c', 'key', 'columns', 'total', 'known', 'found', 'lacking', 'new_rows', 'old_rows', 'op', 'tbl'];
+  await run(`create table words (${names.map((name) => `${name} int`).join(', ')}, primary key (r, new_rows, total));
+    select evercache.follow('words', array['${names.join("', '")}', 'r'])`);
+  const columns = (n: number) => JSON.stringify(Object.fromEntries(names.sort().map((name) => [name, String(n)])));
+  const values = (n: number) => `(${names.map(() => n).join(', ')})`;
+  const written = await logged(`insert into words values ${values(1)}, ${values(2)}`);
+  expect(written.map((entry) => entry.slice(0, entry.indexOf('{')))).toEqual([
+    'U public.words ["1","1","1"] ',
+    'U public.words ["2","2","2"] ',
+  ]);
+  expect(written.map((entry) => JSON.parse(entry.slice(entry.indexOf('{'))))).toEqual(
+    [1, 2].map((n) => JSON.parse(columns(n))),
+  );
+  expect(await logged('update words set c = 1 where r = 1')).toHaveLength(1);
 });
 
 test('columns that come, go and change their type are followed in a session that has written before', async () => {
@@ -218,8 +285,36 @@ test('a key column with another name costs resyncs, never the write, until the t
     'R public.renamed',
   ]);
   expect(await rows('select n from renamed')).toEqual([{ n: 3 }]);
+  for (const statement of ['insert into renamed values (2, 2)', 'delete from renamed where number = 2']) {
+    expect(await logged(statement)).toEqual(['R public.renamed']);
+  }
+  expect(await logged('update renamed set n = 3 where false')).toEqual([]);
   await run(`select evercache.follow('renamed')`);
   expect(await logged('update renamed set n = 4')).toEqual(['U public.renamed 1']);
+});
+
+test('an extra column that is gone or has another name costs resyncs, never the write', async () => {
+  await run(`create table fewer (id int primary key, n int, "Other one" int); insert into fewer values (1, 1, null);
+    select evercache.follow('fewer', array['n', 'Other one']); update fewer set n = 2`);
+  expect(await logged('alter table fewer rename "Other one" to another; update fewer set n = 3')).toEqual([
+    'R public.fewer',
+  ]);
+  expect(await logged('insert into fewer values (2, 2, 2), (3, 3, 3)')).toEqual(['R public.fewer']);
+  await run(`select evercache.follow('fewer', array['n', 'another'])`);
+  expect(await logged('update fewer set n = 4 where id = 1')).toEqual([
+    'U public.fewer 1 {"n":"3","another":null}',
+    'U public.fewer 1 {"n":"4","another":null}',
+  ]);
+  expect(await logged('alter table fewer drop n; delete from fewer where id = 1')).toEqual(['R public.fewer']);
+  expect(await rows('select id from fewer order by id')).toEqual([{ id: 2 }, { id: 3 }]);
+});
+
+test('the key may become one of a type whose comparison is nowhere in the search path', async () => {
+  await run(`create schema elsewhere; create type elsewhere.pair as (a int, b int);
+    create table typed (id int primary key, n int); insert into typed values (1, 1); select evercache.follow('typed');
+    update typed set n = 2`);
+  const alter = 'alter table typed alter id type elsewhere.pair using row(id, id)::elsewhere.pair';
+  expect(await logged(`${alter}; update typed set n = 3`)).toEqual(['U public.typed (1,1)']);
 });
 
 test('is the same on PGlite', async () => {
