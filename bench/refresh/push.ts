@@ -226,7 +226,7 @@ async function throughput({ url, admin, writers, plan, progress, of }: Throughpu
   const burst = (seconds: number) => writers.run({ kind: 'burst', seconds, prepared: of.prepared });
   // After it, every page that is written goes to the log as a whole, once: in nobody's turn, if it can be helped.
   await admin.query('checkpoint');
-  await burst(10 * plan.secondsPerTurn);
+  await burst(4 * plan.secondsPerTurn);
   for (let round = 0; round < plan.rounds; round += 1) {
     progress(`push: ${of.name}, round ${round + 1} of ${plan.rounds}`);
     for (const contender of inTurns(of.contenders, round)) {

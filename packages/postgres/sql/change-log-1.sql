@@ -29,36 +29,50 @@ begin
 end
 $check$;
 
--- No row of the log below "floor" is guaranteed to be there.
-create table if not exists evercache.meta (
-  version int not null, floor xid8 not null, installed_at timestamptz not null default clock_timestamp()
-);
-create unique index if not exists meta_one_row on evercache.meta ((true));
+-- What is there already is not touched: ALTER TABLE and CREATE INDEX lock it even if they have nothing to do, until the
+-- transaction ends, and whoever follow() waits for has to write to the log to come to an end.
+do $tables$
+begin
+  -- No row of the log below "floor" is guaranteed to be there.
+  create table if not exists evercache.meta (
+    version int not null, floor xid8 not null, installed_at timestamptz not null default clock_timestamp()
+  );
+  if to_regclass('evercache.meta_one_row') is null then
+    create unique index meta_one_row on evercache.meta ((true));
+  end if;
+
+  -- op: U the row was written, D it is gone, R anything may have happened to the table (key is null then).
+  create table if not exists evercache.change_log (
+    xid xid8 not null default pg_current_xact_id(),
+    tbl text not null,
+    key text,
+    columns jsonb,
+    op "char" not null,
+    at timestamptz not null default clock_timestamp()
+  );
+  if to_regclass('evercache.change_log_xid') is null then
+    create index change_log_xid on evercache.change_log (xid);
+  end if;
+
+  -- What is followed. "types" are those of the key and of the columns: by them it is decided how their texts are written.
+  create table if not exists evercache.tables (
+    tbl text primary key, key_columns text[] not null, columns text[] not null, types regtype[],
+    installed_at timestamptz not null default clock_timestamp()
+  );
+
+  -- Else a publication for all tables would refuse what prune() does.
+  if exists (select from pg_class where oid = 'evercache.meta'::regclass and relreplident <> 'f') then
+    alter table evercache.meta replica identity full;
+  end if;
+  if exists (select from pg_class where oid = 'evercache.change_log'::regclass and relreplident <> 'f') then
+    alter table evercache.change_log replica identity full;
+  end if;
+end
+$tables$;
+
 insert into evercache.meta (version, floor)
   -- Whoever is still running has written to no followed table yet: follow() waits for writers, then marks the table.
   select 1, pg_snapshot_xmin(pg_current_snapshot()) where not exists (select from evercache.meta);
-
--- op: U the row was written, D it is gone, R anything may have happened to the table (key is null then).
-create table if not exists evercache.change_log (
-  xid xid8 not null default pg_current_xact_id(),
-  tbl text not null,
-  key text,
-  columns jsonb,
-  op "char" not null,
-  at timestamptz not null default clock_timestamp()
-);
-create index if not exists change_log_xid on evercache.change_log (xid);
-
--- What is followed. "types" are those of the key and of the columns: by them it is decided how their texts are written.
-create table if not exists evercache.tables (
-  tbl text primary key, key_columns text[] not null, columns text[] not null,
-  installed_at timestamptz not null default clock_timestamp()
-);
-alter table evercache.tables add column if not exists types regtype[];
-
--- Else a publication for all tables would refuse what prune() does.
-alter table evercache.meta replica identity full;
-alter table evercache.change_log replica identity full;
 
 -- The name of a table as the log has it: public.tools, "My Schema"."Tools". Whatever the session quotes, too.
 create or replace function evercache.name_of(relation oid) returns text
@@ -159,61 +173,57 @@ end
 $$;
 
 -- The text of the trigger function for statements of one kind on a table. What is in it costs every write, statement by
--- statement, expression by expression, setting by setting. So the name of the table is written out; and it runs with the
--- rights of the log's owner under whatever search_path, so all names but those of transition tables are qualified, which
--- hide tables of their names.
+-- statement and expression by expression; so it asks for nothing that is known now.
 create or replace function evercache.trigger_body(event text, table_name text, key_columns text[], columns text[])
 returns text language plpgsql immutable set search_path = pg_catalog, pg_temp as $log$
 declare
   mark constant text := format('insert into evercache.change_log (tbl, op) values (%L, ''R'')', table_name);
   key_sql text;
   columns_sql text;
+  key_known text;
+  identity_sql text;
   rows_from text;
   written_rows text;
   rows_before text;
   log_rows text;
-  keeps_key text;
   log_left_keys text;
 begin
   if event = 'truncate' then return format('begin %s; return null; end', mark); end if;
 
   -- Several columns: their texts as JSON.stringify writes them, ["a","7"].
-  select case when count(*) = 1 then min(format('r.%I::pg_catalog.text', k.name))
-      else format($$'[' operator(pg_catalog.||) %s operator(pg_catalog.||) ']'$$, string_agg(
-        format('pg_catalog.to_json(r.%I::pg_catalog.text)::pg_catalog.text', k.name),
-        $$ operator(pg_catalog.||) ',' operator(pg_catalog.||) $$ order by k.place)) end
-    into key_sql from unnest(key_columns) with ordinality as k(name, place);
+  select case when count(*) = 1 then min(format('r.%I::text', k.name)) else format($$'[' || %s || ']'$$,
+      string_agg(format('to_json(r.%I::text)::text', k.name), $$ || ',' || $$ order by k.place)) end,
+      string_agg(format('r.%I is not null', k.name), ' and ')
+    into key_sql, key_known from unnest(key_columns) with ordinality as k(name, place);
   if columns <> '{}' then
-    select format('case when %s then %s end', string_agg(format(
-        $$pg_catalog.pg_typeof(r.%I) operator(pg_catalog.<>) 'evercache.tables'::pg_catalog.regtype$$, c.name), ' and '),
-        key_sql),
-      'pg_catalog.jsonb_build_object(' || string_agg(format('%L, r.%I::pg_catalog.text', c.name, c.name), ', ') || ')'
+    select format('case when %s then %s end',
+        string_agg(format($$pg_typeof(r.%I) <> 'evercache.tables'::regtype$$, c.name), ' and '), key_sql),
+      'jsonb_build_object(' || string_agg(format('%L, r.%I::text', c.name, c.name), ', ') || ')'
       into key_sql, columns_sql from unnest(columns) as c(name);
+    key_known := format('(%s) is not null', key_sql);
   end if;
   -- Equal is what has the same characters, whatever the column thinks.
-  key_sql := format('((%s) collate pg_catalog."C")', key_sql);
+  key_sql := format('((%s) collate "C")', key_sql);
+  identity_sql := format(case when columns_sql is null then '%s' else 'row(%s, %s)' end, key_sql, columns_sql);
 
-  -- A column that is gone or has another name since costs a resync, never the write: the names of "lacking" are found where
-  -- the rows have no such column. Then the key is null; the type of an extra column is one that no other has.
+  -- A column that is gone or has another name since costs a resync, never the write: a name that the rows lack is one of the
+  -- outer query, "lacking". Then the key is null. An extra column may be null by right: that it is lacking shows its type,
+  -- which no column has.
   select format('(select %s) as lacking, lateral (select %s from ',
-      string_agg(format('null::%s as %I', case when c.name = any (key_columns) then 'pg_catalog.text' else 'evercache.tables' end,
-        c.name), ', '),
+      string_agg(format('null::%s as %I', case when c.name = any (key_columns) then 'text' else 'evercache.tables' end, c.name), ', '),
       string_agg(quote_ident(c.name), ', '))
     into rows_from from (select distinct unnest(key_columns || columns)) as c(name);
+  -- Of an INSERT and a DELETE both are the same.
   written_rows := rows_from || case event when 'delete' then 'old_rows' else 'new_rows' end || ') as r';
   rows_before := rows_from || case event when 'insert' then 'new_rows' else 'old_rows' end || ') as r';
 
   log_rows := format('insert into evercache.change_log (tbl, key, columns, op) select %L, %s, %s, %L from %s',
     table_name, key_sql, coalesce(columns_sql, 'null'), case event when 'delete' then 'D' else 'U' end, written_rows);
-  keeps_key := format(case when columns_sql is null
-      then '%1$s operator(pg_catalog.=) all (array(select %1$s from %3$s limit 2))'
-      else '%1$s is not null and row(%1$s, %2$s) operator(pg_catalog.=) all (array(select row(%1$s, %2$s) from %3$s limit 2))'
-    end, key_sql, columns_sql, rows_before);
   if event = 'update' then
     log_left_keys := format($$insert into evercache.change_log (tbl, key, columns, op)
-          select %1$L, c.key, c.columns, case when c.key operator(pg_catalog.=) any (select %2$s from %4$s) then 'U' else 'D' end
+          select %1$L, c.key, c.columns, case when c.key in (select %2$s from %4$s) then 'U' else 'D' end
           from (select %2$s, %3$s from %5$s except select %2$s, %3$s from %4$s) as c(key, columns);$$,
-      table_name, key_sql, coalesce(columns_sql, 'null::pg_catalog.jsonb'), written_rows, rows_before);
+      table_name, key_sql, coalesce(columns_sql, 'null::jsonb'), written_rows, rows_before);
   end if;
 
   return format($$
@@ -222,20 +232,21 @@ begin
       total bigint;
       known bigint;
     begin
-      -- One row that keeps its key is the usual case, and logged by one statement. Of several rows none has the key of two.
+      -- One row that keeps its key is the usual case, and logged by one statement. The array of two is of two rows, which
+      -- may be the same one: foreign keys that act, and keys that are deferred, write a row twice.
       %1$s
-        where %2$s;
+        where %2$s and array[%3$s] = array(select %3$s from %4$s limit 2);
       if found then return null; end if;
 
-      select pg_catalog.count(*), pg_catalog.count(c.key) into total, known from (select %3$s from %4$s limit 5001) as c(key);
-      if total operator(pg_catalog.>) 5000 or known operator(pg_catalog.<) total then
-        %5$s;
-      elsif total operator(pg_catalog.>) 0 then
-        %6$s
+      select count(*), count(c.key) into total, known from (select %5$s from %6$s limit 5001) as c(key);
+      if total > 5000 or known < total then
+        %7$s;
+      elsif total > 0 then
+        %8$s
         %1$s;
       end if;
       return null;
-    end$$, log_rows, keeps_key, key_sql, written_rows, mark, log_left_keys);
+    end$$, log_rows, key_known, identity_sql, rows_before, key_sql, written_rows, mark, log_left_keys);
 end
 $log$;
 
@@ -265,6 +276,11 @@ begin
   select coalesce(quote_ident(w.name), 'null') into unknown from unnest(wanted) as w(name)
     where not exists (select from pg_attribute a where a.attrelid = relation and a.attname = w.name and a.attnum > 0);
   if found then raise exception 'cannot follow %: it has no column %', table_name, unknown; end if;
+  select a.attname into unknown from pg_attribute a
+    where a.attrelid = relation and a.attname = any(wanted) and a.attgenerated = 'v' limit 1;
+  if found then
+    raise exception 'cannot follow %: column % is virtual, and the log does not see it', table_name, quote_ident(unknown);
+  end if;
   -- A name and a value of each, and a function takes 100 arguments.
   if cardinality(wanted) > 50 then
     raise exception 'cannot follow %: it would log % columns, and 50 can be', table_name, cardinality(wanted);
@@ -276,7 +292,7 @@ begin
     where a.attrelid = relation and a.attname = any(key_names || wanted) and t.typtype <> 'e' and a.atttypid <> all
       ('{bool,"char",name,int2,int4,int8,oid,numeric,uuid,text,varchar,bpchar,json,jsonb}'::regtype[])
   ) then
-    settings := $$set datestyle = 'ISO, YMD' set timezone = 'UTC' set intervalstyle = 'iso_8601'
+    settings := $$set quote_all_identifiers = off set datestyle = 'ISO, YMD' set timezone = 'UTC' set intervalstyle = 'iso_8601'
       set extra_float_digits = 3 set bytea_output = 'hex'$$;
   end if;
 
@@ -293,8 +309,8 @@ begin
       where p.proname = log_function and t.relation <> follow.relation
     ) loop log_function := log_function || '_'; end loop;
     -- SECURITY DEFINER: writers need no rights on the log.
-    execute format('create or replace function evercache.%I() returns trigger language plpgsql security definer %s as %L',
-      log_function, settings, evercache.trigger_body(event, table_name, key_names, wanted));
+    execute format('create or replace function evercache.%I() returns trigger language plpgsql security definer '
+      'set search_path = pg_catalog, pg_temp %s as %L', log_function, settings, evercache.trigger_body(event, table_name, key_names, wanted));
     execute format('revoke all on function evercache.%I() from public', log_function);
     -- The argument tells readers under which name it logs: a table that is renamed and back again by one transaction has
     -- logged all of it under the name it is read by.

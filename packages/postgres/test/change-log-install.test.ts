@@ -63,6 +63,20 @@ describe('installing', () => {
     expect(await rows('select tbl, op from evercache.change_log')).toEqual([{ tbl: 'public.a', op: 'R' }]);
   });
 
+  test('lets those it waits for go on writing, and everybody read the log', async () => {
+    const [writer, installer, reader] = [await connect(), await connect(), await connect()];
+    await run(install('a,b'));
+    await writer.query('begin; update a set n = 4');
+    const installing = installer.query(install('a,b'));
+    await expect
+      .poll(() => rows(`select 1 from pg_locks where not granted and relation = 'a'::regclass`), { interval: 10 })
+      .toHaveLength(1);
+    await reader.query(`set lock_timeout = '1s'; select * from evercache.change_log, evercache.tables, evercache.meta;
+      select evercache.prune()`);
+    await writer.query('update a set n = 5; update b set n = 5; commit');
+    await installing;
+  });
+
   test('waits for who changes the primary key, and logs by the new one', async () => {
     await run('create table e (id int, code text not null); alter table e add primary key (id)');
     const [changer, installer] = [await connect(), await connect()];
@@ -121,6 +135,17 @@ describe('installing', () => {
       'cannot follow public.a: it has no column "no such"',
     );
     await expect(run(`select evercache.follow('evercache.tables')`)).rejects.toThrow('it is a system table');
+  });
+
+  test('refuses a virtual column, which no trigger sees', async ({ skip }) => {
+    const [{ version }] = (await rows(`select current_setting('server_version_num')::int as version`)) as [
+      { version: number },
+    ];
+    if (version < 180_000) skip('PostgreSQL has had them since 18');
+    await run('create table g (id int primary key, twice int generated always as (id * 2) virtual)');
+    await expect(run(`select evercache.follow('g', '{twice}')`)).rejects.toThrow(
+      'cannot follow public.g: column twice is virtual, and the log does not see it',
+    );
   });
 
   test('refuses more columns than its function can take, since every write would fail', async () => {

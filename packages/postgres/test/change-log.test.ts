@@ -78,6 +78,37 @@ test('a key that changes to an equal one of other characters is another key', as
   ]);
 });
 
+test('a statement that writes the same row twice hides none of the other rows', async () => {
+  // All actions of the foreign keys of one statement are one statement for the triggers of the other table.
+  await run(`create table people (id int primary key); insert into people select generate_series(1, 9);
+    create table messages (id int primary key,
+      sender int references people on delete set null on update cascade,
+      recipient int references people on delete set null on update cascade);
+    insert into messages values (5, 1, 2), (6, 3, 9), (7, 9, 3); select evercache.follow('messages')`);
+  const written = [1, 1, 2, 3].map((n) => `U public.messages ${n === 1 ? 5 : n + 4}`);
+  expect(await logged('update people set id = id + 100 where id < 4')).toEqual(written);
+  expect(await logged('delete from people where id > 100')).toEqual(written);
+  await run(`select evercache.follow('messages', array['sender']); update messages set (sender, recipient) = (4, 5) where id = 5;
+    update messages set (sender, recipient) = (6, 6) where id > 5`);
+  expect(
+    new Set((await logged('delete from people where id in (4, 5, 6)')).map((entry) => entry.split(' ')[2])),
+  ).toEqual(new Set(['5', '6', '7']));
+});
+
+test('a deferred key that two rows have for a while hides none of the other rows', async () => {
+  await run(
+    `create table later (id int primary key deferrable initially deferred, n int); select evercache.follow('later')`,
+  );
+  expect(
+    await logged(`begin; insert into later values (1, 1), (1, 2), (2, 3); delete from later where n = 1; commit`),
+  ).toEqual(['D public.later 1', 'U public.later 1', 'U public.later 1', 'U public.later 2']);
+  await run(`insert into later values (3, 0), (4, 0)`);
+  expect(
+    await logged(`begin; update later set id = 5 where id in (3, 4); update later set id = n + 6 where id = 5;
+      update later set id = 8 where id = 1; delete from later where ctid = (select min(ctid) from later where id = 6); commit`),
+  ).toContain('U public.later 8');
+});
+
 test('a statement that changes nothing is not logged, and takes no transaction id', async () => {
   const client = await connect();
   await client.query('begin');
@@ -243,8 +274,27 @@ test('a writer needs no rights on the log, and cannot lead the log astray', asyn
   ]) {
     await expect(writer.query(statement)).rejects.toThrow('permission denied for schema evercache');
   }
+  // What makes a text of a key may look for names itself, and writes some as the search path has them.
+  await run(`create schema app; grant usage on schema app to public; create type app.pair as (a text, b text);
+    create function app.text_of(app.pair) returns text language sql as $$ select ($1).a || '/' || ($1).b $$;
+    create cast (app.pair as text) with function app.text_of(app.pair);
+    create type app.mood as enum ('ok');
+    create function app.text_of(app.mood) returns text language plpgsql as $$ begin return upper(enum_out($1)::text); end $$;
+    create cast (app.mood as text) with function app.text_of(app.mood);
+    create table pairs (id app.pair primary key); create table moods (id app.mood primary key);
+    create table classes (id regclass primary key);
+    select evercache.follow('pairs'), evercache.follow('moods'), evercache.follow('classes');
+    grant insert on pairs, moods, classes to ${name}`);
+  await writer.query(`create function trap.upper(text) returns text language sql as $$ select 'trapped' $$`);
+  expect(await logs(`insert into public.pairs values (row('1', '2'))`)).toEqual(['U public.pairs 1/2']);
+  expect(await logs(`insert into public.moods values ('ok')`)).toEqual(['U public.moods OK']);
+  expect(await logs(`set quote_all_identifiers = on; insert into public.classes values ('public.tools')`)).toEqual([
+    'U public.classes public.tools',
+  ]);
   await writer.end();
-  await run(`drop table trusted; drop schema trap cascade; drop owned by ${name}; drop role ${name}`);
+  await run(
+    `drop table pairs, moods, classes; drop schema app cascade; drop table trusted; drop schema trap cascade; drop owned by ${name}; drop role ${name}`,
+  );
 });
 
 test('columns may have the names that a trigger function uses', async () => {
