@@ -59,6 +59,11 @@ begin
     tbl text primary key, key_columns text[] not null, columns text[] not null, types regtype[],
     installed_at timestamptz not null default clock_timestamp()
   );
+  if not exists (
+    select from pg_attribute where attrelid = 'evercache.tables'::regclass and attname = 'types' and not attisdropped
+  ) then
+    alter table evercache.tables add column types regtype[];
+  end if;
 
   -- Else a publication for all tables would refuse what prune() does.
   if exists (select from pg_class where oid = 'evercache.meta'::regclass and relreplident <> 'f') then
@@ -434,6 +439,10 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   union all
   select f.tbl, 'has no column ' || quote_ident(c.name) from followed f cross join unnest(f.columns) as c(name)
     where not exists (select from pg_attribute a where a.attrelid = f.relation and a.attname = c.name)
+  union all
+  select f.tbl, 'has a virtual column ' || quote_ident(a.attname) || ': writes fail until it is followed without'
+    from followed f join pg_attribute a on a.attrelid = f.relation and a.attname = any(f.key_columns || f.columns)
+    where a.attgenerated = 'v'
   union all
   select f.tbl, 'has columns of other types than when it was followed'
     from followed f cross join evercache.types_of(f.relation, f.key_columns || f.columns) as now(types)

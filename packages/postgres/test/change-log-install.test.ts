@@ -146,6 +146,20 @@ describe('installing', () => {
     await expect(run(`select evercache.follow('g', '{twice}')`)).rejects.toThrow(
       'cannot follow public.g: column twice is virtual, and the log does not see it',
     );
+    await run(`alter table g drop twice, add twice int; select evercache.follow('g', '{twice}');
+      alter table g drop twice, add twice int generated always as (id * 2) virtual`);
+    expect(await rows('select * from evercache.problems()')).toEqual([
+      { tbl: 'public.g', problem: 'has a virtual column twice: writes fail until it is followed without' },
+    ]);
+    await run(`select evercache.follow('g')`);
+    expect(await logged('insert into g values (1)')).toEqual(['U public.g 1']);
+  });
+
+  test('adds what an early version of the log did not have', async () => {
+    await run('alter table evercache.tables drop types');
+    await run(install('a'));
+    expect(await rows('select types from evercache.tables where types is not null')).toHaveLength(1);
+    await run(install('b'));
   });
 
   test('refuses more columns than its function can take, since every write would fail', async () => {
