@@ -24,7 +24,7 @@ export const settings = {
   rows: 20_000,
   writers: { processes: 2, clientsPerProcess: 4 },
   /** Many short ones: what else the machine does disturbs all contenders alike. */
-  rounds: 30,
+  rounds: 20,
   secondsPerTurn: 0.4,
   /** Between two commits of a writer, while the time to the cache is measured. */
   pauseMs: 50,
@@ -52,7 +52,7 @@ const AS_TEXT: ThroughputCase = { name: WRITES, prepared: false, contenders: CON
 const PREPARED: ThroughputCase = {
   name: `${WRITES}, prepared statements`,
   prepared: true,
-  contenders: ['no trigger', 'bare insert', 'log', 'log + leader'],
+  contenders: ['no trigger', 'bare insert', 'log'],
 };
 
 export async function push({
