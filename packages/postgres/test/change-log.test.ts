@@ -301,16 +301,14 @@ test('columns may have the names that a trigger function uses', async () => {
   const names = ['r', 'c', 'key', 'columns', 'total', 'known', 'found', 'lacking', 'new_rows', 'old_rows', 'op', 'tbl'];
   await run(`create table words (${names.map((name) => `${name} int`).join(', ')}, primary key (r, new_rows, total));
     select evercache.follow('words', array['${names.join("', '")}', 'r'])`);
-  const columns = (n: number) => JSON.stringify(Object.fromEntries(names.sort().map((name) => [name, String(n)])));
+  const columns = (n: number) => Object.fromEntries(names.map((name) => [name, String(n)]));
   const values = (n: number) => `(${names.map(() => n).join(', ')})`;
   const written = await logged(`insert into words values ${values(1)}, ${values(2)}`);
   expect(written.map((entry) => entry.slice(0, entry.indexOf('{')))).toEqual([
     'U public.words ["1","1","1"] ',
     'U public.words ["2","2","2"] ',
   ]);
-  expect(written.map((entry) => JSON.parse(entry.slice(entry.indexOf('{'))))).toEqual(
-    [1, 2].map((n) => JSON.parse(columns(n))),
-  );
+  expect(written.map((entry) => JSON.parse(entry.slice(entry.indexOf('{'))))).toEqual([columns(1), columns(2)]);
   expect(await logged('update words set c = 1 where r = 1')).toHaveLength(1);
 });
 
