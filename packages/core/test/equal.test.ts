@@ -85,6 +85,23 @@ describe('is equal', () => {
     expect(isEqual({ a: 1 }, hiding)).toBe(false);
   });
 
+  test('what hides the key in which others differed before', () => {
+    const hiding = (a: unknown): object => Object.defineProperty({ b: 1 }, 'a', { value: a, enumerable: false });
+    expect(isEqual({ a: 1, b: 1 }, { a: 2, b: 1 })).toBe(false);
+    expect(isEqual(hiding(1), hiding(2))).toBe(true);
+  });
+
+  test.each(['toString', '__proto__', 'n'])('what has no %s, in which others differed before', (key) => {
+    const having = (value: unknown): unknown => JSON.parse(`{ "${key}": ${value} }`);
+    expect(isEqual(having(1), having(2))).toBe(false);
+    expect(isEqual({ [key]: Number.NaN }, { [key]: Number.NaN })).toBe(true);
+    expect(isEqual({ a: 1 }, { a: 1 })).toBe(true);
+    expect(isEqual({}, having(1))).toBe(false);
+    expect(isEqual(having(1), {})).toBe(false);
+    expect(isEqual(having(null), having('{}'))).toBe(false);
+    expect(isEqual(having('{}'), having(null))).toBe(false);
+  });
+
   test.each([2, 64])('cycles that come back in %i places, in no time', (places) => {
     const cycle = (name: string): object => {
       const value: Record<string, unknown> = {};
