@@ -1,5 +1,6 @@
 /** Rows on their way in: checked, compared with what is held, and set aside until the whole answer is there. */
 import { typeName } from './describe.ts';
+import { InStep } from './in-step.ts';
 import type { CheckedRow } from './schema.ts';
 import { Slice } from './slice.ts';
 import { Aged } from './source.ts';
@@ -25,10 +26,12 @@ export class Staging<T> {
   readonly updated: string[] = [];
   unchanged = 0;
   readonly #reading: Reading<T>;
+  readonly #held: InStep<T>;
   readonly #slice = new Slice();
 
   constructor(reading: Reading<T>) {
     this.#reading = reading;
+    this.#held = new InStep(reading.held);
   }
 
   get size(): number {
@@ -76,13 +79,13 @@ export class Staging<T> {
     return this.#compare(key, checked);
   }
 
-  #compare(key: string, checked: CheckedRow<T>): Promise<void> | undefined {
+  #compare(given: string, checked: CheckedRow<T>): Promise<void> | undefined {
     // A look-up less for each row: what is set without making the map longer was there.
     const { size } = this;
+    const [key, before] = this.#held.find(given);
     if (checked.problem !== undefined) {
       this.quarantined.set(key, checked.problem);
     } else {
-      const before = this.#reading.held().get(key);
       const value = this.#reading.prepare(checked.value, before);
       this.entries.set(key, value);
       if (before === undefined) this.added.push(key);
