@@ -68,9 +68,11 @@ function areEqualObjects(a: Plain, b: Plain, walk: Walk): boolean {
   return true;
 }
 
+/** Have both of them something under this key that tells them apart? */
 function differIn(a: Plain, b: Plain, key: string): boolean {
+  if (!isEnumerable.call(a, key) || !isEnumerable.call(b, key)) return false;
   const value = a[key];
-  return (typeof value !== 'object' || value === null) && !Object.is(value, b[key]) && isEnumerable.call(a, key);
+  return (typeof value !== 'object' || value === null) && !Object.is(value, b[key]);
 }
 
 function areEqualArrays(a: readonly unknown[], b: readonly unknown[], walk: Walk): boolean {

@@ -4,7 +4,7 @@ const FIRST_PATIENCE = 2;
 /**
  * Finds what is held, key by key. A source mostly answers in the order in which it answered before, so this walks through
  * what is held in step with the answer, and finds most keys where it stands. That spares a look-up for each row, which
- * waits for memory, and the hash of each new string, since it gives the key as it is held.
+ * waits for memory.
  *
  *     held    a  b  c  d  e  f      c has moved: d and e are looked up, then the walk catches up with e,
  *     answer  a  b  d  e  f  c      f is found where it stands, and c is looked up
@@ -24,24 +24,27 @@ export class InStep<T> {
   }
 
   /** What is held under this key now. */
-  find(key: string): readonly [key: string, value: T | undefined] {
+  find(key: string): T | undefined {
     const held = this.#held();
     if (held !== this.#walked) this.#walkThrough(held);
     if (this.#expected === undefined) {
       const entry = this.#walk.next().value;
-      if (entry?.[0] === key) {
-        this.#misses = 0;
-        return entry;
-      }
+      if (entry?.[0] === key) return entry[1];
       this.#expected = entry?.[0];
     } else if (this.#expected === key) {
       this.#isInStep();
-      return [key, held.get(key)];
+      return held.get(key);
     }
     const value = held.get(key);
     // A new row says nothing of where the others are.
     if (value !== undefined) this.#miss(key);
-    return [key, value];
+    return value;
+  }
+
+  /** Lets go of what was held at the last call: it may be held no more. */
+  end(): void {
+    this.#walked = undefined;
+    this.#walk = [].values();
   }
 
   #walkThrough(held: ReadonlyMap<string, T>): void {

@@ -32,6 +32,8 @@ export class Staging<T> {
   constructor(reading: Reading<T>) {
     this.#reading = reading;
     this.#held = new InStep(reading.held);
+    // A stream that hangs may be kept by whoever should answer it, for ever.
+    reading.signal.addEventListener('abort', () => this.#held.end(), { once: true });
   }
 
   get size(): number {
@@ -79,10 +81,10 @@ export class Staging<T> {
     return this.#compare(key, checked);
   }
 
-  #compare(given: string, checked: CheckedRow<T>): Promise<void> | undefined {
+  #compare(key: string, checked: CheckedRow<T>): Promise<void> | undefined {
     // A look-up less for each row: what is set without making the map longer was there.
     const { size } = this;
-    const [key, before] = this.#held.find(given);
+    const before = this.#held.find(key);
     if (checked.problem !== undefined) {
       this.quarantined.set(key, checked.problem);
     } else {

@@ -89,6 +89,10 @@ describe('is equal', () => {
     const hiding = (a: unknown): object => Object.defineProperty({ b: 1 }, 'a', { value: a, enumerable: false });
     expect(isEqual({ a: 1, b: 1 }, { a: 2, b: 1 })).toBe(false);
     expect(isEqual(hiding(1), hiding(2))).toBe(true);
+    const throwing = Object.defineProperty({ b: 1 }, 'a', { get: () => expect.fail('nobody reads it') });
+    expect(isEqual(throwing, { a: 1, b: 1 })).toBe(false);
+    expect(isEqual({ a: 1, b: 1 }, throwing)).toBe(false);
+    expect(isEqual(throwing, { b: 1 })).toBe(true);
   });
 
   test.each(['toString', '__proto__', 'n'])('what has no %s, in which others differed before', (key) => {

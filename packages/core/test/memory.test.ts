@@ -106,6 +106,33 @@ describe('what can be collected', () => {
     expect(cache.get('a')).toEqual({ n: 50 });
   });
 
+  test('a set that was replaced, though a stream hangs that was compared with it', async () => {
+    const clock = new SteadyClock();
+    // As a socket that nobody closes: it can still answer.
+    const hanging: unknown[] = [];
+    let turn = 0;
+    async function* hang(): AsyncGenerator<readonly [string, object]> {
+      yield ['a', { turn }];
+      await new Promise((resolve) => hanging.push(resolve));
+    }
+    const fetchAll = async () => {
+      turn += 1;
+      return turn % 2 === 1 ? [['a', { turn }] as const, ['b', { turn }] as const] : hang();
+    };
+    const source = { fetchAll, breakerKey: () => turn };
+    const cache = new TTLCacheService<object>({ name: 'test', source, clock, refreshTimeout: '1s' });
+    const replaced: WeakRef<object>[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      await cache.refresh();
+      replaced.push(new WeakRef(cache.get('b')!));
+      const hung = cache.refresh();
+      await clock.advance('2s');
+      expect(await hung).toMatchObject({ outcome: 'failed' });
+    }
+    expect(hanging).toHaveLength(20);
+    expect(await alive(replaced)).toBeLessThanOrEqual(2);
+  });
+
   test('a cache that was dropped, with its source and its breaker', async () => {
     const references: WeakRef<object>[] = [];
     for (let n = 0; n < 20; n += 1) {
