@@ -19,6 +19,8 @@ export interface Reading<T> {
   readonly invalid: (message: string, details?: { key?: string; cause?: unknown }) => Error;
 }
 
+type Rows = Iterable<readonly [string, unknown]> | AsyncIterable<readonly [string, unknown]>;
+
 export class Staging<T> {
   readonly entries: Map<string, T> = new Map();
   readonly quarantined: Map<string, string> = new Map();
@@ -32,8 +34,6 @@ export class Staging<T> {
   constructor(reading: Reading<T>) {
     this.#reading = reading;
     this.#held = new InStep(reading.held);
-    // A stream that hangs may be kept by whoever should answer it, for ever.
-    reading.signal.addEventListener('abort', () => this.#held.end(), { once: true });
   }
 
   get size(): number {
@@ -45,7 +45,26 @@ export class Staging<T> {
   }
 
   /** Stages entries to their end. */
-  async addAll(rows: Iterable<readonly [string, unknown]> | AsyncIterable<readonly [string, unknown]>): Promise<void> {
+  async addAll(rows: Rows): Promise<void> {
+    const { signal } = this.#reading;
+    const end = (): void => this.#held.end();
+    // What hangs may be kept by whoever should answer it, for ever.
+    signal.addEventListener('abort', end);
+    try {
+      await this.#addEach(rows);
+    } finally {
+      signal.removeEventListener('abort', end);
+      end();
+    }
+  }
+
+  /** Lets others run, if it is time to: a promise where the loop has to wait. */
+  pause(): Promise<void> | undefined {
+    if (!this.#slice.isOver()) return undefined;
+    return this.#slice.next().then(() => this.#reading.signal.throwIfAborted());
+  }
+
+  async #addEach(rows: Rows): Promise<void> {
     if (Symbol.asyncIterator in rows) {
       for await (const entry of rows) {
         // Leaving the loop closes the stream: a cursor past its deadline is not read to its end.
@@ -59,12 +78,6 @@ export class Staging<T> {
         if (pause !== undefined) await pause;
       }
     }
-  }
-
-  /** Lets others run, if it is time to: a promise where the loop has to wait. */
-  pause(): Promise<void> | undefined {
-    if (!this.#slice.isOver()) return undefined;
-    return this.#slice.next().then(() => this.#reading.signal.throwIfAborted());
   }
 
   #add(entry: readonly [string, unknown]): Promise<void> | undefined {
@@ -100,9 +113,7 @@ export class Staging<T> {
   }
 }
 
-export function isIterable(
-  value: unknown,
-): value is Iterable<readonly [string, unknown]> | AsyncIterable<readonly [string, unknown]> {
+export function isIterable(value: unknown): value is Rows {
   return typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value);
 }
 
