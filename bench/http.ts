@@ -17,7 +17,7 @@ import { versionOfPostgres, versionsOf } from './versions.ts';
 const settings = {
   data: { agents: 1000, tools: 200, linksPerAgent: 10, users: 500, conversations: 1000 },
   rounds: 7,
-  requestsPerRound: { 'GET /v1/models': 400, 'chat with a tool call': 250 },
+  requestsPerRound: { 'GET /v1/models': 600, 'chat with a tool call': 200 },
   lanes: 8,
 };
 

@@ -20,7 +20,9 @@ export async function watchSlices(work: () => Promise<unknown>): Promise<Slices>
   const turn = (): void => {
     const now = { cpu: cpu(), wall: performance.now() };
     // Empty turns, of which there are thousands, would hide the others.
-    if (now.wall - last.wall > IDLE_MS) slices.push(now.cpu - last.cpu);
+    const wall = now.wall - last.wall;
+    // Linux counts CPU time in ticks of some milliseconds: a turn may be given more of it than has passed.
+    if (wall > IDLE_MS) slices.push(Math.min(now.cpu - last.cpu, wall));
     last = now;
     if (!over) setImmediate(turn);
   };
