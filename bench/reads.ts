@@ -27,6 +27,13 @@ const ROW_FETCHED = [
   'evercache, one row fetched in the outage',
 ] as const;
 
+/**
+ * Two processes differ by more than their rounds do: those of `getMany` the most, and awaiting hides it. Even numbers: in
+ * half of them, the baseline is filled first.
+ */
+const PROCESSES: Readonly<Record<Loop, number>> = { hit: 4, 'made anew': 4, awaited: 2, many: 8 };
+const ONE_EACH: typeof PROCESSES = { hit: 1, 'made anew': 1, awaited: 1, many: 1 };
+
 function cases(quick: boolean): Case[] {
   const sizes = quick ? [1000] : [10_000, 100_000];
   const special = new Set<ContenderName>(['Map', IN_OUTAGE, ROW_WRONG, ...ROW_FETCHED]);
@@ -65,18 +72,13 @@ function cases(quick: boolean): Case[] {
 }
 
 async function run({ quick, progress }: BenchOptions): Promise<BenchReport> {
-  // Two processes differ by more than their rounds do. An even number: in half of them, the baseline is filled first.
-  const settings = quick
-    ? { processes: 1, processesOfOne: 1, rounds: 5 }
-    : { processes: 4, processesOfOne: 8, rounds: 17 };
+  const settings = quick ? { processes: ONE_EACH, rounds: 5 } : { processes: PROCESSES, rounds: 17 };
   const measurements: Measurement[] = [];
   for (const { name, contenders, ...pair } of cases(quick)) {
     progress(`${name}: ${contenders.length} contenders`);
-    // Where only one is measured, it may take longer.
-    const processes = contenders.length === 1 ? settings.processesOfOne : settings.processes;
     for (const contender of contenders) {
       const results = [];
-      for (let order = 0; order < processes; order += 1) {
+      for (let order = 0; order < settings.processes[pair.loop]; order += 1) {
         results.push(await measurePair({ ...pair, contender, rounds: settings.rounds, order }));
       }
       const ratios = results.map(({ ratio }) => ratio);
