@@ -32,7 +32,6 @@ const ROW_FETCHED = [
  * half of them, the baseline is filled first.
  */
 const PROCESSES: Readonly<Record<Loop, number>> = { hit: 4, 'made anew': 4, awaited: 2, many: 8 };
-const ONE_EACH: typeof PROCESSES = { hit: 1, 'made anew': 1, awaited: 1, many: 1 };
 
 function cases(quick: boolean): Case[] {
   const sizes = quick ? [1000] : [10_000, 100_000];
@@ -72,13 +71,14 @@ function cases(quick: boolean): Case[] {
 }
 
 async function run({ quick, progress }: BenchOptions): Promise<BenchReport> {
-  const settings = quick ? { processes: ONE_EACH, rounds: 5 } : { processes: PROCESSES, rounds: 17 };
+  const settings = { processes: PROCESSES, rounds: quick ? 5 : 17 };
   const measurements: Measurement[] = [];
   for (const { name, contenders, ...pair } of cases(quick)) {
     progress(`${name}: ${contenders.length} contenders`);
+    const processes = quick ? 1 : PROCESSES[pair.loop];
     for (const contender of contenders) {
       const results = [];
-      for (let order = 0; order < settings.processes[pair.loop]; order += 1) {
+      for (let order = 0; order < processes; order += 1) {
         results.push(await measurePair({ ...pair, contender, rounds: settings.rounds, order }));
       }
       const ratios = results.map(({ ratio }) => ratio);

@@ -178,7 +178,6 @@ test('every row that random transactions change is in the log, with its columns 
     }),
     { numRuns: 150 },
   );
-  console.log(tally);
   expect(tally.committed).toBeGreaterThan(100);
   expect(tally.changes).toBeGreaterThan(500);
 });
