@@ -40,6 +40,8 @@ closeWithGrace({ delay: config.shutdownGraceSeconds * 1000 + CLOSE_MS, logger: f
   if (err !== undefined) log.fatal({ err }, 'the server ends because of an error that nobody handled');
   else log.info({ signal }, 'stopping');
   await server.stop();
+  // What is being written when a process exits is lost.
+  await new Promise((resolve) => log.flush(resolve));
 });
 
 // Else the AI SDK writes its warnings wherever it likes.

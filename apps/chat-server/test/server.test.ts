@@ -135,3 +135,35 @@ test('a port that is taken ends the process with code 1 and says which', async (
   expect(server.stderr).toContain(`127.0.0.1:${port}`);
   other.close();
 });
+
+describe('a log that nobody reads', () => {
+  const postgres = usePostgres();
+
+  test('holds up no answer, and all of it is there once it is read', async () => {
+    const server = new ServerProcess({ DATABASE_URL: postgres.url, ADMIN_API_KEY: ADMIN_KEY });
+    const address = await server.says(LISTENS);
+    await server.says(/Ready/);
+    server.child.stdout?.pause();
+
+    // More than a pipe and what Node reads ahead of its readers can take.
+    const REQUESTS = 6000;
+    const lane = async (): Promise<void> => {
+      for (let n = 0; n < REQUESTS / 10; n += 1) await (await fetch(`${address}/nothing`)).text();
+    };
+    await Promise.all(Array.from({ length: 10 }, lane));
+    server.child.kill('SIGTERM');
+    // Connections are refused: the server is about to exit.
+    await expect
+      .poll(() =>
+        fetch(address).then(
+          () => 'answered',
+          () => 'refused',
+        ),
+      )
+      .toBe('refused');
+    server.child.stdout?.resume();
+
+    expect(await server.ended).toBe(0);
+    expect(server.logLines().filter(({ msg }) => msg === 'request')).toHaveLength(REQUESTS);
+  });
+});

@@ -75,9 +75,10 @@ export function createAgentLoader(caches: Caches, services: AgentServices): Agen
     findAgent: (agentName, userId) =>
       findAgent((areRunning(caches) ? fromCaches : fromDatabase).rows, agentName, userId),
     listAgents: async (userId) => {
-      const { state, size } = caches.agents.status();
       // None in memory is only true of the database if the cache says so: else they were never loaded, or are gone.
-      if (size === 0 && state !== 'live') throw new DatabaseUnavailable('the agents are not in memory');
+      if (caches.agents.size === 0 && caches.agents.status().state !== 'live') {
+        throw new DatabaseUnavailable('the agents are not in memory');
+      }
       return agentsOf(userId);
     },
   };
