@@ -16,8 +16,12 @@ import { versionOfPostgres, versionsOf } from './versions.ts';
 
 const settings = {
   data: { agents: 1000, tools: 200, linksPerAgent: 10, users: 500, conversations: 1000 },
-  rounds: 7,
-  requestsPerRound: { 'GET /v1/models': 600, 'chat with a tool call': 200 },
+  // Two processes differ for as long as they live, by how their memory lies: several of each kind.
+  pairs: 3,
+  // A server that has run for a while: that of the first thousands of requests is still being compiled.
+  warmUp: { 'GET /v1/models': 5000, 'chat with a tool call': 600 },
+  rounds: 5,
+  requestsPerRound: { 'GET /v1/models': 800, 'chat with a tool call': 200 },
   lanes: 8,
 };
 
@@ -27,11 +31,14 @@ type Case = keyof Settings['requestsPerRound'];
 const quickSettings: Settings = {
   ...settings,
   data: { agents: 100, tools: 40, linksPerAgent: 10, users: 40, conversations: 100 },
+  pairs: 1,
+  warmUp: { 'GET /v1/models': 20, 'chat with a tool call': 20 },
   rounds: 2,
   requestsPerRound: { 'GET /v1/models': 20, 'chat with a tool call': 20 },
 };
 
 const KINDS: readonly ServerKind[] = ['caches on', 'caches off'];
+const CASES = Object.keys(settings.requestsPerRound) as Case[];
 const TARGETS: Readonly<Record<Case, number>> = { 'GET /v1/models': 5, 'chat with a tool call': 2 };
 
 export const http: Bench = {
@@ -47,22 +54,36 @@ async function run({ quick, progress }: BenchOptions): Promise<BenchReport> {
   const plan = quick ? quickSettings : settings;
   progress('starting PostgreSQL and filling it');
   const postgres = await startPrivatePostgres();
-  const servers = new Map<ServerKind, Server>();
   try {
     const databaseUrl = await postgres.createDatabase();
     const talks = await talksOf(databaseUrl, await prepareData(databaseUrl, plan.data));
-    for (const kind of KINDS) servers.set(kind, await startServer({ kind, databaseUrl }));
-    progress('comparing answers');
-    await assertEqualAnswers(servers, talks);
-    const measurements: Measurement[] = [];
-    for (const name of Object.keys(plan.requestsPerRound) as Case[]) {
-      progress(`${name}: ${plan.rounds} rounds`);
-      measurements.push(...(await measure(name, servers, talks, plan)));
+    const costs = new Map<Case, Cost[]>();
+    for (let pair = 1; pair <= plan.pairs; pair += 1) {
+      progress(`pair ${pair} of ${plan.pairs}`);
+      for (const [name, cost] of await measurePair(databaseUrl, talks, plan)) {
+        costs.set(name, [...(costs.get(name) ?? []), ...cost]);
+      }
     }
+    const measurements = [...costs].flatMap(([name, cost]) => summarize(name, cost));
     return { settings: plan, versions: await versions(databaseUrl), measurements, targets: judge(measurements) };
   } finally {
-    for (const server of servers.values()) await server.stop();
     await postgres.stop();
+  }
+}
+
+/** Microseconds of processor time that a request cost in one round. */
+type Cost = Readonly<Record<ServerKind, number>>;
+
+async function measurePair(databaseUrl: string, talks: readonly Talk[], plan: Settings): Promise<Map<Case, Cost[]>> {
+  const servers = new Map<ServerKind, Server>();
+  try {
+    for (const kind of KINDS) servers.set(kind, await startServer({ kind, databaseUrl }));
+    await assertEqualAnswers(servers, talks);
+    const costs = new Map<Case, Cost[]>();
+    for (const name of CASES) costs.set(name, await measure(name, servers, talks, plan));
+    return costs;
+  } finally {
+    for (const server of servers.values()) await server.stop();
   }
 }
 
@@ -85,26 +106,36 @@ async function talksOf(databaseUrl: string, conversations: readonly Conversation
   });
 }
 
-const requests: Readonly<Record<Case, (server: Server, talk: Talk) => Promise<unknown>>> = {
+const requests: Readonly<Record<Case, (server: Server, talk: Talk) => Promise<string>>> = {
   'GET /v1/models': (server, talk) => answerOf(server, talk, '/v1/models'),
-  'chat with a tool call': async (server, talk) => {
-    const { choices } = (await answerOf(server, talk, '/v1/chat/completions', {
+  'chat with a tool call': (server, talk) =>
+    answerOf(server, talk, '/v1/chat/completions', {
       model: talk.agentName,
       messages: [{ role: 'user', content: `call ${talk.toolName} {"id": "1"}` }],
-    })) as { choices: unknown };
-    return choices; // the rest of it has an id and a time
-  },
+    }),
 };
 
-async function answerOf(server: Server, { userId }: Talk, path: string, body?: object): Promise<unknown> {
-  const headers = { authorization: `Bearer key-of-${userId}`, 'content-type': 'application/json' };
-  const answer = await fetch(`${server.address}${path}`, {
-    headers,
-    ...(body && { method: 'POST', body: JSON.stringify(body) }),
-  });
+async function answerOf(server: Server, { userId }: Talk, path: string, body?: object): Promise<string> {
+  const authorization = `Bearer key-of-${userId}`;
+  const answer = await fetch(
+    `${server.address}${path}`,
+    body === undefined
+      ? { headers: { authorization } }
+      : {
+          method: 'POST',
+          headers: { authorization, 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        },
+  );
   const text = await answer.text();
   if (answer.status !== 200) throw new Error(`${path}: expected status 200, got ${answer.status} ${text}`);
-  return JSON.parse(text);
+  return text;
+}
+
+/** Without what is of one answer only: its id and its time. */
+function essenceOf(answer: string): unknown {
+  const { choices, data } = JSON.parse(answer) as { readonly choices?: unknown; readonly data?: unknown };
+  return { choices, data };
 }
 
 /** Servers that answer differently must not be compared. Every talk once, so that instructions of users are in memory. */
@@ -112,7 +143,7 @@ async function assertEqualAnswers(servers: ReadonlyMap<ServerKind, Server>, talk
   for (const [name, request] of Object.entries(requests)) {
     for (const talk of name === 'GET /v1/models' ? talks.slice(0, 10) : talks) {
       const [first, ...others] = await Promise.all([...servers.values()].map((server) => request(server, talk)));
-      for (const other of others) deepStrictEqual(other, first);
+      for (const other of others) deepStrictEqual(essenceOf(other), essenceOf(first!));
     }
   }
 }
@@ -121,40 +152,41 @@ async function measure(
   name: Case,
   servers: ReadonlyMap<ServerKind, Server>,
   talks: readonly Talk[],
-  { rounds, requestsPerRound, lanes }: Settings,
-): Promise<Measurement[]> {
+  { warmUp, rounds, requestsPerRound, lanes }: Settings,
+): Promise<Cost[]> {
   const draw = createZipf(talks.length, createRandom(5));
-  const costs = new Map<ServerKind, number[]>(KINDS.map((kind) => [kind, []]));
-  // The first round warms up. They take turns at going first, for what comes and goes on the machine.
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const kind of round % 2 === 0 ? KINDS : KINDS.toReversed()) {
-      const server = servers.get(kind)!;
-      const asked = Array.from({ length: requestsPerRound[name] }, () => talks[draw()]!);
-      const before = await server.usedCpu();
-      const queue = asked.values();
-      const lane = async (): Promise<void> => {
-        for (const talk of queue) await requests[name](server, talk);
-      };
-      await Promise.all(Array.from({ length: lanes }, lane));
-      if (round > 0) costs.get(kind)!.push(((await server.usedCpu()) - before) / asked.length);
-    }
+  const costOf = async (kind: ServerKind, count: number): Promise<number> => {
+    const server = servers.get(kind)!;
+    const asked = Array.from({ length: count }, () => talks[draw()]!);
+    const before = await server.usedCpu();
+    const queue = asked.values();
+    const lane = async (): Promise<void> => {
+      for (const talk of queue) await requests[name](server, talk);
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    return ((await server.usedCpu()) - before) / count;
+  };
+  for (const kind of KINDS) await costOf(kind, warmUp[name]);
+  const costs: Cost[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const cost = { 'caches on': 0, 'caches off': 0 };
+    // They take turns at going first, for what comes and goes on the machine.
+    for (const kind of round % 2 === 0 ? KINDS : KINDS.toReversed())
+      cost[kind] = await costOf(kind, requestsPerRound[name]);
+    costs.push(cost);
   }
-  const off = costs.get('caches off')!;
+  return costs;
+}
+
+function summarize(name: Case, costs: readonly Cost[]): Measurement[] {
   return KINDS.flatMap((kind) => {
-    const cost = costs.get(kind)!;
-    const ratios = cost.map((value, round) => off[round]! / value);
-    const [ratio, noise] = [median(ratios), noiseOfMedian(ratios)];
+    const cost = median(costs.map((round) => round[kind]));
+    const ratios = costs.map((round) => round['caches off'] / round[kind]);
     const where = { case: name, contender: kind };
+    const perSecond = { metric: 'requests per second of processor time', value: 1e6 / cost, unit: '1/s' };
     return [
-      {
-        ...where,
-        metric: 'requests per second of processor time',
-        value: 1e6 / median(cost),
-        unit: '1/s',
-        ratio,
-        noise,
-      },
-      { ...where, metric: 'processor time per request', value: median(cost), unit: 'µs', ratio: null },
+      { ...where, ...perSecond, ratio: median(ratios), noise: noiseOfMedian(ratios) },
+      { ...where, metric: 'processor time per request', value: cost, unit: 'µs', ratio: null },
     ];
   });
 }

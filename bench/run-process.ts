@@ -1,12 +1,10 @@
 /** Runs a script in a process of its own, and reads the JSON that it prints. */
 import { execFile } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 /** Each process imports all contenders: most of its time, where they are compiled anew. */
-const COMPILED = join(tmpdir(), 'evercache-bench-compiled');
+const COMPILED = fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url));
 
 export async function runProcess<Result>(script: URL, args: readonly string[]): Promise<Result> {
   const flags = ['--expose-gc', '--max-old-space-size=8192', '--conditions=@evercache/source', '--no-warnings'];
