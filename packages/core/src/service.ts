@@ -162,6 +162,14 @@ export class TTLCacheService<T> implements Cache<T> {
     return this.#store.live.entries();
   }
 
+  /**
+   * Another number whenever a value that readers can see has changed, come or gone, by whatever way; perhaps also when all
+   * was read anew and nothing had. What was computed from the whole set is true as long as this is the same.
+   */
+  get revision(): number {
+    return this.#store.views.revision;
+  }
+
   /** What is known of a key. Does not count as a read. */
   inspect(key: string): Inspection<T> {
     const now = this.#options.clock.now();

@@ -120,6 +120,25 @@ describe.each(CHANGES)('a snapshot stays as it was over $by', ({ methods, change
   });
 });
 
+test.each(CHANGES)(
+  'the revision of a cache is another one after $by, and the same while it is only read',
+  async ({ methods, change }) => {
+    const bound = methods.includes('fetchAll') ? {} : { maxEntries: 4 };
+    const set = setUp<{ v: string }>({ methods, rows: rowsOf('abcd'), ttl: '5s', staleIfError: '10s', ...bound });
+    const { cache, clock } = set;
+    await load(set);
+    const before = cache.revision;
+    expect(cache.getMany([...'abcd', 'unknown']).filter((row) => row !== undefined)).toHaveLength(4);
+    await cache.fetchMany([...'abcd']);
+    cache.snapshot().close();
+    await clock.advance('1s');
+    expect(cache.revision).toBe(before);
+    await change(set);
+    expect(cache.revision).not.toBe(before);
+    await cache.stop();
+  },
+);
+
 test.each(SHAPES)('a walk over several awaits gives each entry once, as it was ($shape)', async ({ methods }) => {
   const set = setUp<{ v: string }>({ methods, rows: rowsOf('abcdef') });
   const { source, cache } = set;

@@ -1,4 +1,5 @@
 /** Which agents there are for whom, by name: sorted once per change, however many ask. */
+import type { TTLCacheService } from 'evercache';
 import type { AgentConfiguration } from './rows.ts';
 
 interface Sorted {
@@ -10,16 +11,21 @@ interface Sorted {
 }
 
 /**
- * `entries`: the agents in memory. The answer is the same array as long as nothing has changed for whoever may use only
- * what everybody may.
+ * `agents`: what is in memory. The answer is the same array as long as nothing has changed for whoever may use only what
+ * everybody may.
  */
 export function createAgentList(
-  entries: () => Iterable<readonly [string, AgentConfiguration]>,
+  agents: Pick<TTLCacheService<AgentConfiguration>, 'entries' | 'revision'>,
   mayUse: (configuration: AgentConfiguration, userId: string) => boolean,
 ): (userId: string) => readonly string[] {
   let sorted = sort([]);
+  let revision: number | undefined;
   return (userId) => {
-    if (!isMadeOf(sorted, entries())) sorted = sort(Array.from(entries(), ([, configuration]) => configuration));
+    if (revision !== agents.revision) {
+      ({ revision } = agents);
+      // A refresh that reads everything is a revision, too.
+      if (!isMadeOf(sorted, agents.entries())) sorted = sort(Array.from(agents.entries(), ([, row]) => row));
+    }
     const theirs = sorted.restricted.filter((configuration) => mayUse(configuration, userId));
     return theirs.length === 0 ? sorted.open : [...sorted.open, ...theirs.map(({ agentName }) => agentName)].sort();
   };

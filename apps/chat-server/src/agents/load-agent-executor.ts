@@ -49,7 +49,7 @@ export function createAgentLoader(caches: Caches, services: AgentServices): Agen
   const compile = (configuration: AgentConfiguration, tools: readonly ToolConfig[]): CompiledAgent =>
     compileAgent(configuration, tools, services);
   const fromDatabase = { rows: uncachedRows(caches), compile };
-  const agentsOf = createAgentList(() => caches.agents.entries(), mayUse);
+  const agentsOf = createAgentList(caches.agents, mayUse);
   // An unchanged row is the same object over any number of refreshes, so this compiles once per change.
   const fromCaches = { rows: cachedRows(caches), compile: memoByIdentity(compile) };
 
