@@ -90,7 +90,7 @@ describe('what is held', () => {
           if (what === 'set') held.set(name, 1_000 + n);
           else if (what === 'delete') held.delete(name);
           else if (what === 'replace') {
-            held = new Map([...held].toReversed());
+            held = new Map([...held.keys()].toReversed().map((each, m) => [each, 2_000 + 100 * n + m]));
             order = [...held.keys()].values();
           } else {
             const asked = what === 'next' ? (order.next().value ?? name) : name;

@@ -144,6 +144,14 @@ test('of two processes with one file the last rename wins, and what the other ad
   ]);
 });
 
+test('a file of another format is ignored', async () => {
+  const written = await writeFileWithEverything();
+  const path = join(await temporaryDirectory(), 'later');
+  const later = written.bytes.toString('latin1').replace('evercache disk 1\n', 'evercache disk 2\n');
+  await writeFile(path, later, { encoding: 'latin1', mode: 0o600 });
+  expect(await restored(written, path)).toEqual({ rows: '[]', warning: 'the file was ignored: it has another format' });
+});
+
 test('a file that others may write to is ignored', async () => {
   const { first, bytes } = await writeFileWithEverything();
   const path = join(await temporaryDirectory(), 'open');

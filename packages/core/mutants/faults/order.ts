@@ -243,4 +243,26 @@ export const ORDER: readonly Fault[] = [
     replace: 'this.#knownOf([...(fetchedLater.length > 1e6 ? fetchedLater : []), ',
     caughtBy: LATER_STAYS,
   },
+  {
+    name: 'a row is compared with the one that stood in its place',
+    promise: 8,
+    file: 'in-step.ts',
+    find: 'if (entry?.[0] === key) return entry[1];',
+    replace: 'if (entry !== undefined) return entry[1];',
+    caughtBy: {
+      file: 'in-step.test.ts',
+      title: 'is what is held when it is asked for, whatever became of it since the walk began',
+    },
+  },
+  {
+    name: 'rows are compared with a set that was replaced meanwhile',
+    promise: 8,
+    file: 'in-step.ts',
+    find: 'if (held !== this.#walked) this.#walkThrough(held);',
+    replace: 'if (this.#walked === undefined) this.#walkThrough(held);',
+    caughtBy: {
+      file: 'in-step.test.ts',
+      title: 'is what is held when it is asked for, whatever became of it since the walk began',
+    },
+  },
 ];
