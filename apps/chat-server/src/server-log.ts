@@ -3,20 +3,36 @@
  * header or a cached value; errors are written by their fields we know, because drivers hang rows and parameters on
  * theirs.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { LogLevel } from './config.ts';
 
 export type ServerLog = Logger;
 
-/**
- * To standard output unless told otherwise: there, lines are written together, when they are 4 KB or 200 ms have passed,
- * and by a thread, so that a reader who does not read holds up nothing. `flush()` before the process exits.
- */
-export function createServerLog(
-  level: LogLevel,
-  destination: DestinationStream = pino.destination({ sync: false, minLength: 4096, periodicFlush: 200 }),
-): ServerLog {
+const WRITTEN_MS = 2000;
+
+/** To standard output, unless told otherwise. Wait for `written()` before the process exits. */
+export function createServerLog(level: LogLevel, destination: DestinationStream = standardOutput()): ServerLog {
   return pino({ level, base: null, serializers: { err: describeError } }, destination);
+}
+
+/**
+ * Lines are written together, when they are 4 KB or 200 ms have passed, and by a thread: nothing waits for a reader who does
+ * not read, and what he has not read is kept up to 16 MB. A log that cannot be written ends nobody's service.
+ */
+function standardOutput(): DestinationStream {
+  const output = pino.destination({ sync: false, minLength: 4096, maxLength: 16 * 1024 ** 2, periodicFlush: 200 });
+  output.on('error', () => {});
+  // It tries again until it can, for ever, and is called when the process exits: that could not end.
+  output.flushSync = () => {};
+  return output;
+}
+
+/** Resolves when all is written, after `WRITTEN_MS` at the latest. */
+export async function written(log: ServerLog): Promise<void> {
+  const flush = (): Promise<unknown> => new Promise((resolve) => log.flush(resolve));
+  // The first time, up to 4 KB may be kept back.
+  await Promise.race([flush().then(flush), sleep(WRITTEN_MS, undefined, { ref: false })]);
 }
 
 interface ErrorDescription {

@@ -1,7 +1,7 @@
 /** The process: reads the environment, starts the server, says where it is, and stops it when told to. */
 import closeWithGrace from 'close-with-grace';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { createServerLog } from './server-log.ts';
+import { createServerLog, written } from './server-log.ts';
 import { type RunningServer, startServer } from './start-server.ts';
 
 /** Beyond the grace for answers: time to close connections, caches and database. */
@@ -28,6 +28,7 @@ async function startOrExit(config: Config): Promise<RunningServer> {
   } catch (error) {
     log.fatal({ err: error }, 'the server could not start');
     say(`The server could not start: ${error instanceof Error ? error.message : String(error)}`);
+    await written(log);
     process.exit(1);
   }
 }
@@ -39,9 +40,12 @@ const server = await startOrExit(config);
 closeWithGrace({ delay: config.shutdownGraceSeconds * 1000 + CLOSE_MS, logger: false }, async ({ signal, err }) => {
   if (err !== undefined) log.fatal({ err }, 'the server ends because of an error that nobody handled');
   else log.info({ signal }, 'stopping');
-  await server.stop();
-  // What is being written when a process exits is lost.
-  await new Promise((resolve) => log.flush(resolve));
+  try {
+    await server.stop();
+  } finally {
+    // What has not been written when a process exits is lost.
+    await written(log);
+  }
 });
 
 // Else the AI SDK writes its warnings wherever it likes.

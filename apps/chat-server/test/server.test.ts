@@ -1,3 +1,4 @@
+import { existsSync, openSync } from 'node:fs';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
@@ -139,31 +140,51 @@ test('a port that is taken ends the process with code 1 and says which', async (
 describe('a log that nobody reads', () => {
   const postgres = usePostgres();
 
-  test('holds up no answer, and all of it is there once it is read', async () => {
+  /** Says more than a pipe and what Node reads ahead of its readers can take. */
+  async function saying(lines: number): Promise<ServerProcess> {
     const server = new ServerProcess({ DATABASE_URL: postgres.url, ADMIN_API_KEY: ADMIN_KEY });
     const address = await server.says(LISTENS);
     await server.says(/Ready/);
     server.child.stdout?.pause();
-
-    // More than a pipe and what Node reads ahead of its readers can take.
-    const REQUESTS = 6000;
     const lane = async (): Promise<void> => {
-      for (let n = 0; n < REQUESTS / 10; n += 1) await (await fetch(`${address}/nothing`)).text();
+      for (let n = 0; n < lines / 10; n += 1) await (await fetch(`${address}/nothing`)).text();
     };
     await Promise.all(Array.from({ length: 10 }, lane));
-    server.child.kill('SIGTERM');
-    // Connections are refused: the server is about to exit.
-    await expect
-      .poll(() =>
-        fetch(address).then(
-          () => 'answered',
-          () => 'refused',
-        ),
-      )
-      .toBe('refused');
-    server.child.stdout?.resume();
+    return server;
+  }
 
+  test('holds up no answer, and all of it is there once it is read', async () => {
+    const server = await saying(6000);
+    server.child.kill('SIGTERM');
+    server.child.stdout?.resume();
     expect(await server.ended).toBe(0);
-    expect(server.logLines().filter(({ msg }) => msg === 'request')).toHaveLength(REQUESTS);
+    expect(server.logLines().filter(({ msg }) => msg === 'request')).toHaveLength(6000);
+  });
+
+  test('keeps no server from its end', async () => {
+    const server = await saying(6000);
+    const exited = new Promise((resolve) => server.child.once('exit', resolve));
+    server.child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  });
+});
+
+describe.skipIf(!existsSync('/dev/full'))('a log that cannot be written', () => {
+  const postgres = usePostgres();
+
+  test('keeps no server from answering and from its end', async () => {
+    const server = new ServerProcess({ DATABASE_URL: postgres.url }, openSync('/dev/full', 'w'));
+    const address = await server.says(LISTENS);
+    await server.says(/Ready/);
+    expect((await fetch(`${address}/nothing`)).status).toBe(404);
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toBe(0);
+  });
+
+  test('keeps no server that cannot start from its end', async () => {
+    const environment = { HOST: '192.0.2.1', DATABASE_URL: 'postgres://127.0.0.1:1/none' };
+    const server = new ServerProcess(environment, openSync('/dev/full', 'w'));
+    expect(await server.ended).toBe(1);
+    expect(server.stderr).toContain('192.0.2.1');
   });
 });

@@ -6,6 +6,10 @@ import { embeddedDataDir } from '../../../../test/support/embedded-directory.ts'
 
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
 
+function pick(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, String(process.env[name])]));
+}
+
 export class ServerProcess {
   /** The log. */
   stdout = '';
@@ -16,10 +20,10 @@ export class ServerProcess {
   readonly ended: Promise<number | string>;
 
   /** Starts with an embedded database in memory on a free port, unless `environment` says otherwise. */
-  constructor(environment: Record<string, string> = {}) {
+  constructor(environment: Record<string, string> = {}, stdout: 'pipe' | number = 'pipe') {
     this.child = spawn(process.execPath, ['--conditions=@evercache/source', SERVER], {
-      env: { PATH: String(process.env.PATH), PORT: '0', DATA_DIR: embeddedDataDir(), ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...pick('PATH', 'NODE_COMPILE_CACHE'), PORT: '0', DATA_DIR: embeddedDataDir(), ...environment },
+      stdio: ['ignore', stdout, 'pipe'],
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
