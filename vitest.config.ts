@@ -30,6 +30,7 @@ export default defineConfig({
         test: {
           name: 'with services',
           globalSetup: ['./test/support/global-setup.ts'],
+          setupFiles: ['./test/support/remove-copies.ts'],
           include: [
             'packages/postgres/test/**/*.test.ts',
             'apps/*/test/**/*.test.ts',

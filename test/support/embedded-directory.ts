@@ -8,16 +8,16 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
 
 const require = createRequire(import.meta.url);
 const caches = fileURLToPath(new URL('../../node_modules/.cache/evercache/', import.meta.url));
 
-// Registered before the hooks of the test file, so run after them: nobody uses a copy any more.
 const copies: string[] = [];
-afterAll(() => {
-  for (const copy of copies) rmSync(copy, { recursive: true, force: true });
-});
+
+/** To be called when nobody uses a copy any more. */
+export function removeCopies(): void {
+  for (const copy of copies.splice(0)) rmSync(copy, { recursive: true, force: true });
+}
 
 /** For `new PGlite(directory)`; gone with the test file. */
 export function embeddedDirectory(): string {
