@@ -163,8 +163,8 @@ export class TTLCacheService<T> implements Cache<T> {
   }
 
   /**
-   * Another number whenever a value that readers can see has changed, come or gone, by whatever way; perhaps also when all
-   * was read anew and nothing had. What was computed from the whole set is true as long as this is the same.
+   * Another number whenever a value that readers can see has changed, come or gone, by whatever way; sometimes also when
+   * none has. What was computed from the whole set is true as long as this is the same.
    */
   get revision(): number {
     return this.#store.views.revision;
