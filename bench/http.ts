@@ -17,10 +17,10 @@ import { versionOfPostgres, versionsOf } from './versions.ts';
 const settings = {
   data: { agents: 1000, tools: 200, linksPerAgent: 10, users: 500, conversations: 1000 },
   // Two processes differ for as long as they live, by how their memory lies: several of each kind.
-  pairs: 3,
-  // A server that has run for a while: that of the first thousands of requests is still being compiled.
-  warmUp: { 'GET /v1/models': 5000, 'chat with a tool call': 600 },
-  rounds: 5,
+  pairs: 5,
+  // While a server answers its first thousands of requests its code is still being compiled.
+  warmUp: { 'GET /v1/models': 5000, 'chat with a tool call': 400 },
+  rounds: 4,
   requestsPerRound: { 'GET /v1/models': 800, 'chat with a tool call': 200 },
   lanes: 8,
 };
@@ -57,11 +57,11 @@ async function run({ quick, progress }: BenchOptions): Promise<BenchReport> {
   try {
     const databaseUrl = await postgres.createDatabase();
     const talks = await talksOf(databaseUrl, await prepareData(databaseUrl, plan.data));
-    const costs = new Map<Case, Cost[]>();
+    const costs = new Map<Case, PairCost[]>();
     for (let pair = 1; pair <= plan.pairs; pair += 1) {
       progress(`pair ${pair} of ${plan.pairs}`);
       for (const [name, cost] of await measurePair(databaseUrl, talks, plan)) {
-        costs.set(name, [...(costs.get(name) ?? []), ...cost]);
+        costs.set(name, [...(costs.get(name) ?? []), cost]);
       }
     }
     const measurements = [...costs].flatMap(([name, cost]) => summarize(name, cost));
@@ -71,15 +71,18 @@ async function run({ quick, progress }: BenchOptions): Promise<BenchReport> {
   }
 }
 
-/** Microseconds of processor time that a request cost in one round. */
-type Cost = Readonly<Record<ServerKind, number>>;
+/** Microseconds of processor time that a request cost, and by how much it was cheaper: medians of the rounds of one pair. */
+interface PairCost {
+  readonly of: Readonly<Record<ServerKind, number>>;
+  readonly times: Readonly<Record<ServerKind, number>>;
+}
 
-async function measurePair(databaseUrl: string, talks: readonly Talk[], plan: Settings): Promise<Map<Case, Cost[]>> {
+async function measurePair(databaseUrl: string, talks: readonly Talk[], plan: Settings): Promise<Map<Case, PairCost>> {
   const servers = new Map<ServerKind, Server>();
   try {
     for (const kind of KINDS) servers.set(kind, await startServer({ kind, databaseUrl }));
     await assertEqualAnswers(servers, talks);
-    const costs = new Map<Case, Cost[]>();
+    const costs = new Map<Case, PairCost>();
     for (const name of CASES) costs.set(name, await measure(name, servers, talks, plan));
     return costs;
   } finally {
@@ -132,10 +135,10 @@ async function answerOf(server: Server, { userId }: Talk, path: string, body?: o
   return text;
 }
 
-/** Without what is of one answer only: its id and its time. */
+/** Without what is of one answer only. */
 function essenceOf(answer: string): unknown {
-  const { choices, data } = JSON.parse(answer) as { readonly choices?: unknown; readonly data?: unknown };
-  return { choices, data };
+  const { id, created, ...rest } = JSON.parse(answer) as { readonly id?: unknown; readonly created?: unknown };
+  return rest;
 }
 
 /** Servers that answer differently must not be compared. Every talk once, so that instructions of users are in memory. */
@@ -153,35 +156,41 @@ async function measure(
   servers: ReadonlyMap<ServerKind, Server>,
   talks: readonly Talk[],
   { warmUp, rounds, requestsPerRound, lanes }: Settings,
-): Promise<Cost[]> {
+): Promise<PairCost> {
   const draw = createZipf(talks.length, createRandom(5));
-  const costOf = async (kind: ServerKind, count: number): Promise<number> => {
+  const drawTalks = (count: number): Talk[] => Array.from({ length: count }, () => talks[draw()]!);
+  const costOf = async (kind: ServerKind, asked: readonly Talk[]): Promise<number> => {
     const server = servers.get(kind)!;
-    const asked = Array.from({ length: count }, () => talks[draw()]!);
     const before = await server.usedCpu();
     const queue = asked.values();
     const lane = async (): Promise<void> => {
       for (const talk of queue) await requests[name](server, talk);
     };
     await Promise.all(Array.from({ length: lanes }, lane));
-    return ((await server.usedCpu()) - before) / count;
+    return ((await server.usedCpu()) - before) / asked.length;
   };
-  for (const kind of KINDS) await costOf(kind, warmUp[name]);
-  const costs: Cost[] = [];
+  for (const kind of KINDS) await costOf(kind, drawTalks(warmUp[name]));
+  const costs: Record<ServerKind, number>[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const cost = { 'caches on': 0, 'caches off': 0 };
+    const asked = drawTalks(requestsPerRound[name]);
     // They take turns at going first, for what comes and goes on the machine.
-    for (const kind of round % 2 === 0 ? KINDS : KINDS.toReversed())
-      cost[kind] = await costOf(kind, requestsPerRound[name]);
+    for (const kind of round % 2 === 0 ? KINDS : KINDS.toReversed()) cost[kind] = await costOf(kind, asked);
     costs.push(cost);
   }
-  return costs;
+  const over = (
+    figure: (cost: Record<ServerKind, number>, kind: ServerKind) => number,
+  ): Record<ServerKind, number> => ({
+    'caches on': median(costs.map((cost) => figure(cost, 'caches on'))),
+    'caches off': median(costs.map((cost) => figure(cost, 'caches off'))),
+  });
+  return { of: over((cost, kind) => cost[kind]), times: over((cost, kind) => cost['caches off'] / cost[kind]) };
 }
 
-function summarize(name: Case, costs: readonly Cost[]): Measurement[] {
+function summarize(name: Case, pairs: readonly PairCost[]): Measurement[] {
   return KINDS.flatMap((kind) => {
-    const cost = median(costs.map((round) => round[kind]));
-    const ratios = costs.map((round) => round['caches off'] / round[kind]);
+    const cost = median(pairs.map(({ of }) => of[kind]));
+    const ratios = pairs.map(({ times }) => times[kind]);
     const where = { case: name, contender: kind };
     const perSecond = { metric: 'requests per second of processor time', value: 1e6 / cost, unit: '1/s' };
     return [
