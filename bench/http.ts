@@ -57,32 +57,32 @@ async function run({ quick, progress }: BenchOptions): Promise<BenchReport> {
   try {
     const databaseUrl = await postgres.createDatabase();
     const talks = await talksOf(databaseUrl, await prepareData(databaseUrl, plan.data));
-    const costs = new Map<Case, PairCost[]>();
+    const pairs: ReadonlyMap<Case, Round[]>[] = [];
     for (let pair = 1; pair <= plan.pairs; pair += 1) {
       progress(`pair ${pair} of ${plan.pairs}`);
-      for (const [name, cost] of await measurePair(databaseUrl, talks, plan)) {
-        costs.set(name, [...(costs.get(name) ?? []), cost]);
-      }
+      pairs.push(await measurePair(databaseUrl, talks, plan));
     }
-    const measurements = [...costs].flatMap(([name, cost]) => summarize(name, cost));
+    const measurements = CASES.flatMap((name) =>
+      summarize(
+        name,
+        pairs.map((pair) => pair.get(name)!),
+      ),
+    );
     return { settings: plan, versions: await versions(databaseUrl), measurements, targets: judge(measurements) };
   } finally {
     await postgres.stop();
   }
 }
 
-/** Microseconds of processor time that a request cost, and by how much it was cheaper: medians of the rounds of one pair. */
-interface PairCost {
-  readonly of: Readonly<Record<ServerKind, number>>;
-  readonly times: Readonly<Record<ServerKind, number>>;
-}
+/** Microseconds of processor time that a request cost each kind of server. */
+type Round = Record<ServerKind, number>;
 
-async function measurePair(databaseUrl: string, talks: readonly Talk[], plan: Settings): Promise<Map<Case, PairCost>> {
+async function measurePair(databaseUrl: string, talks: readonly Talk[], plan: Settings): Promise<Map<Case, Round[]>> {
   const servers = new Map<ServerKind, Server>();
   try {
     for (const kind of KINDS) servers.set(kind, await startServer({ kind, databaseUrl }));
     await assertEqualAnswers(servers, talks);
-    const costs = new Map<Case, PairCost>();
+    const costs = new Map<Case, Round[]>();
     for (const name of CASES) costs.set(name, await measure(name, servers, talks, plan));
     return costs;
   } finally {
@@ -156,7 +156,7 @@ async function measure(
   servers: ReadonlyMap<ServerKind, Server>,
   talks: readonly Talk[],
   { warmUp, rounds, requestsPerRound, lanes }: Settings,
-): Promise<PairCost> {
+): Promise<Round[]> {
   const draw = createZipf(talks.length, createRandom(5));
   const drawTalks = (count: number): Talk[] => Array.from({ length: count }, () => talks[draw()]!);
   const costOf = async (kind: ServerKind, asked: readonly Talk[]): Promise<number> => {
@@ -170,7 +170,7 @@ async function measure(
     return ((await server.usedCpu()) - before) / asked.length;
   };
   for (const kind of KINDS) await costOf(kind, drawTalks(warmUp[name]));
-  const costs: Record<ServerKind, number>[] = [];
+  const costs: Round[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const cost = { 'caches on': 0, 'caches off': 0 };
     const asked = drawTalks(requestsPerRound[name]);
@@ -178,19 +178,15 @@ async function measure(
     for (const kind of round % 2 === 0 ? KINDS : KINDS.toReversed()) cost[kind] = await costOf(kind, asked);
     costs.push(cost);
   }
-  const over = (
-    figure: (cost: Record<ServerKind, number>, kind: ServerKind) => number,
-  ): Record<ServerKind, number> => ({
-    'caches on': median(costs.map((cost) => figure(cost, 'caches on'))),
-    'caches off': median(costs.map((cost) => figure(cost, 'caches off'))),
-  });
-  return { of: over((cost, kind) => cost[kind]), times: over((cost, kind) => cost['caches off'] / cost[kind]) };
+  return costs;
 }
 
-function summarize(name: Case, pairs: readonly PairCost[]): Measurement[] {
+/** Rounds of one pair are not independent of one another: each pair counts once. */
+function summarize(name: Case, pairs: readonly Round[][]): Measurement[] {
   return KINDS.flatMap((kind) => {
-    const cost = median(pairs.map(({ of }) => of[kind]));
-    const ratios = pairs.map(({ times }) => times[kind]);
+    const overPairs = (figure: (round: Round) => number): number[] => pairs.map((rounds) => median(rounds.map(figure)));
+    const cost = median(overPairs((round) => round[kind]));
+    const ratios = overPairs((round) => round['caches off'] / round[kind]);
     const where = { case: name, contender: kind };
     const perSecond = { metric: 'requests per second of processor time', value: 1e6 / cost, unit: '1/s' };
     return [

@@ -1,7 +1,7 @@
-import { existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { usePostgres } from '../../../test/support/use-postgres.ts';
 import { createApiKey } from '../src/api-keys.ts';
 import { openDatabase } from '../src/database.ts';
@@ -172,8 +172,14 @@ describe('a log that nobody reads', () => {
 describe.skipIf(!existsSync('/dev/full'))('a log that cannot be written', () => {
   const postgres = usePostgres();
 
+  function fullDisk(): number {
+    const file = openSync('/dev/full', 'w');
+    onTestFinished(() => closeSync(file));
+    return file;
+  }
+
   test('keeps no server from answering and from its end', async () => {
-    const server = new ServerProcess({ DATABASE_URL: postgres.url }, openSync('/dev/full', 'w'));
+    const server = new ServerProcess({ DATABASE_URL: postgres.url }, fullDisk());
     const address = await server.says(LISTENS);
     await server.says(/Ready/);
     expect((await fetch(`${address}/nothing`)).status).toBe(404);
@@ -183,7 +189,7 @@ describe.skipIf(!existsSync('/dev/full'))('a log that cannot be written', () => 
 
   test('keeps no server that cannot start from its end', async () => {
     const environment = { HOST: '192.0.2.1', DATABASE_URL: 'postgres://127.0.0.1:1/none' };
-    const server = new ServerProcess(environment, openSync('/dev/full', 'w'));
+    const server = new ServerProcess(environment, fullDisk());
     expect(await server.ended).toBe(1);
     expect(server.stderr).toContain('192.0.2.1');
   });

@@ -6,10 +6,6 @@ import { embeddedDataDir } from '../../../../test/support/embedded-directory.ts'
 
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
 
-function pick(...names: string[]): Record<string, string> {
-  return Object.fromEntries(names.map((name) => [name, String(process.env[name])]));
-}
-
 export class ServerProcess {
   /** The log. */
   stdout = '';
@@ -21,8 +17,9 @@ export class ServerProcess {
 
   /** Starts with an embedded database in memory on a free port, unless `environment` says otherwise. */
   constructor(environment: Record<string, string> = {}, stdout: 'pipe' | number = 'pipe') {
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
     this.child = spawn(process.execPath, ['--conditions=@evercache/source', SERVER], {
-      env: { ...pick('PATH', 'NODE_COMPILE_CACHE'), PORT: '0', DATA_DIR: embeddedDataDir(), ...environment },
+      env: { PATH, NODE_COMPILE_CACHE, PORT: '0', DATA_DIR: embeddedDataDir(), ...environment },
       stdio: ['ignore', stdout, 'pipe'],
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
